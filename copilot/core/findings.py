@@ -1,0 +1,185 @@
+"""The analysis document: what every interface shows and none computes. Frozen, JSON in and out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1"
+
+State = Literal["issue", "passed", "not_applicable", "skipped", "ignored", "error"]
+Severity = Literal["none", "low", "medium", "high"]
+Verdict = Literal["healthy", "overfitting", "underfitting", "unstable", "inconclusive"]
+CauseName = Literal[
+    "capacity",
+    "small_dataset",
+    "label_noise",
+    "leakage",
+    "distribution_shift",
+    "class_imbalance",
+    "validation_too_small",
+    "validation_overused",
+    "trained_too_long",
+    "optimization",
+    "underpowered_model",
+    "none",
+]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # mildest first
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+Number = int | float
+
+
+class Document(BaseModel):
+    """A frozen piece of the analysis; NaN and infinities become null in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Evidence(Document):
+    """One number (or word) with its name, unit, logged epoch and source.
+
+    ``low`` and ``high`` bound an interval where one was computed; ``quantity`` names the metric it speaks of.
+    """
+
+    id: str = ""
+    name: str
+    value: Number | str | bool | None
+    unit: str = ""
+    epoch: Number | None = None
+    source: str = ""
+    quantity: str | None = None
+    low: Number | None = None
+    high: Number | None = None
+
+
+class Finding(Document):
+    """The outcome of one check: one finding per code, per-pair results as evidence."""
+
+    code: str
+    title: str
+    state: State
+    severity: Severity = "none"
+    confidence: float = Field(0.0, ge=0.0, le=1.0)
+    summary: str
+    evidence: tuple[str, ...] = ()
+
+
+class Outcome(Document):
+    """What a check, probe or outside tool returns: a finding whose evidence has no ids yet."""
+
+    code: str
+    title: str
+    state: State
+    severity: Severity = "none"
+    confidence: float = Field(0.0, ge=0.0, le=1.0)
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+
+    def value(self, name: str, quantity: str | None = None) -> Any:
+        """The value of the first evidence called `name` (of `quantity`, if given), or None."""
+        for item in self.evidence:
+            if item.name == name and quantity in (None, item.quantity):
+                return item.value
+        return None
+
+
+class Cause(Document):
+    cause: CauseName
+    probability: float = Field(ge=0.0, le=1.0)
+    finding_codes: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+
+
+class Diagnosis(Document):
+    verdict: Verdict
+    confidence: float = Field(ge=0.0, le=1.0)
+    severity: Severity
+    onset_epoch: Number | None = None
+    best_epoch: Number | None = None
+    summary: str
+    causes: tuple[Cause, ...] = (Cause(cause="none", probability=1.0),)
+
+
+class Recommendation(Document):
+    id: str
+    action: str
+    why: str
+    expected_effect: str
+    finding_codes: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
+
+
+class Subject(Document):
+    """What was analysed. ``kind`` is run, history or model."""
+
+    kind: str
+    run_id: str | None = None
+    run_name: str | None = None
+    experiment: str | None = None
+    model_uri: str | None = None
+    analyzed_at: str
+    finished_at: str | None = None
+
+
+class PairRecord(Document):
+    """One quantity on train and validation; arrays are aligned with ``HistoryRecord.epochs``, null where missing."""
+
+    quantity: str
+    train_name: str | None
+    val_name: str | None
+    train: tuple[float | None, ...]
+    val: tuple[float | None, ...]
+    higher_is_better: bool
+
+
+class HistoryRecord(Document):
+    epochs: tuple[Number, ...] = ()
+    pairs: tuple[PairRecord, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Provenance(Document):
+    versions: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    duration_s: float = 0.0
+
+
+class Analysis(Document):
+    """One run, judged: the document behind every page, report, answer and exit code."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    subject: Subject
+    history: HistoryRecord
+    diagnosis: Diagnosis
+    findings: tuple[Finding, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    provenance: Provenance = Provenance()
+
+    def finding(self, code: str) -> Finding | None:
+        return next((f for f in self.findings if f.code == code), None)
+
+    def evidence_by_id(self) -> dict[str, Evidence]:
+        return {e.id: e for e in self.evidence}
+
+
+def number_evidence(outcomes: list[Outcome], start: int = 1) -> tuple[tuple[Finding, ...], tuple[Evidence, ...]]:
+    """Give each outcome's evidence its id (``E1``, ``E2``, ...) and turn outcomes into findings.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+        In the order in which findings are to appear.
+    start : int, default 1
+        The first number to give.
+    """
+    findings, evidence = [], []
+    for outcome in outcomes:
+        numbered = [
+            item.model_copy(update={"id": f"E{start + len(evidence) + i}"}) for i, item in enumerate(outcome.evidence)
+        ]
+        evidence.extend(numbered)
+        fields = {name: getattr(outcome, name) for name in Finding.model_fields if name != "evidence"}
+        findings.append(Finding(**fields, evidence=tuple(item.id for item in numbered)))
+    return tuple(findings), tuple(evidence)

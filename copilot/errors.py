@@ -1,0 +1,54 @@
+"""Errors a person can act on: each says what was wrong and, as a hint, what to do."""
+
+from __future__ import annotations
+
+
+class CopilotError(Exception):
+    """Base of every error that the package raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What was wrong, in one line, naming the thing.
+    hint : str, optional
+        What to do about it, in one line.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = " ".join(str(message).split())
+        self.hint = " ".join(str(hint).split())
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InputError(CopilotError):
+    """Wrong usage, or input that cannot be read (exit code 2)."""
+
+
+class ConfigError(InputError):
+    """A settings file or setting that is not valid (exit code 2)."""
+
+
+class NotFoundError(InputError):
+    """A run, model, file or revision that is not there (exit code 2)."""
+
+
+class ToolError(CopilotError):
+    """An outside tool failed or was out of reach (exit code 3)."""
+
+    exit_code = 3
+
+
+class MissingExtraError(ToolError):
+    """A feature whose optional packages are not installed (exit code 3)."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs packages that are not installed.", f"Install them: pip install 'mlops-copilot[{extra}]'")
+
+
+class JobCancelled(CopilotError):
+    """The person stopped this work."""

@@ -1,0 +1,227 @@
+"""Settings: one object from a YAML or JSON file, the environment and flags, validated when it is loaded."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+
+from copilot.errors import ConfigError
+
+DEFAULT_FILE = "mlops_copilot_config.yaml"
+MAX_FILE_BYTES = 1_000_000
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class MlflowSettings(Section):
+    tracking_uri: str | None = Field(None, description="Server, sqlite:/// file or folder that holds the runs.")
+    experiment_name: str | None = Field(None, description="Experiment that is opened first.")
+    timeout_s: float = Field(8.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
+    max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
+
+
+class DvcSettings(Section):
+    repo: str | None = Field(None, description="Git repository with DVC; default: the one that holds the working folder.")
+    remote: str | None = Field(None, description="DVC remote that data is read from; default: the repository's own.")
+    data_path: str | None = Field(None, description="Tracked folder that holds the images.")
+
+
+class DeepchecksSettings(Section):
+    suite: str = Field("computer_vision", description="Suite that `validate` runs.")
+    custom_checks: Words = Field([], description="Checks of ours to run beside the suite.")
+    memory_limit_gb: float = Field(6.0, gt=0, description="Memory that the suite's process may use.")
+    timeout_s: float = Field(600.0, gt=0, description="Time that the suite's process may take.")
+    max_samples: int = Field(5000, ge=10, description="Images of a set that are looked at; larger sets are sampled.")
+
+
+class ResearchSettings(Section):
+    sources: list[Literal["arxiv", "semantic_scholar"]] = ["arxiv", "semantic_scholar"]
+    max_papers: int = Field(10, ge=1, le=100, description="Papers that a search keeps.")
+    keywords: Words = Field(["overfitting", "computer vision", "regularization"], description="Added to each search.")
+    arxiv_url: str = Field("https://export.arxiv.org/api/query", description="Address of arXiv's query API.")
+    semantic_scholar_url: str = Field("https://api.semanticscholar.org", description="Address of Semantic Scholar's API.")
+    semantic_scholar_key: SecretStr | None = Field(None, description="API key, if you have one.")
+    timeout_s: float = Field(15.0, gt=0, le=300, description="Longest wait for one source.")
+
+
+class DetectionSettings(Section):
+    thresholds: dict[str, float] = Field({}, description="train_val_gap and learning_curve_slope.")
+    metrics: Words = Field([], description="Quantities in order of preference: the first that a run has is its primary metric.")
+    checks: dict[str, dict[str, Any]] = Field({}, description="Thresholds by check code.")
+    ignore: dict[str, str] = Field({}, description="Muted checks: code and the reason.")
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _list_of_codes(cls, value: Any) -> Any:
+        return {code: "muted in the settings" for code in value} if isinstance(value, list) else value
+
+
+class MetricsSettings(Section):
+    train: str | None = Field(None, description="Pattern of training metric names; {} stands for the quantity.")
+    val: str | None = Field(None, description="Pattern of validation metric names; {} stands for the quantity.")
+
+
+class OutputSettings(Section):
+    format: list[Literal["html", "pdf", "json", "markdown"]] = ["html", "pdf"]
+    template: str = Field("default", description="Report template.")
+    include_visualizations: bool = True
+    directory: str = Field(".", description="Folder that reports are written to.")
+
+    _one = field_validator("format", mode="before")(_as_list)
+
+
+class ExecutorSettings(Section):
+    kind: Literal["local"] = "local"
+    workers: int = Field(0, ge=0, description="Parallel workers; 0 means one per core.")
+
+
+class ModelsSettings(Section):
+    allow_pickle: bool = Field(False, description="Load models whose files can run code. Only for models you trust.")
+
+
+class StoreSettings(Section):
+    url: str | None = Field(None, description="SQLAlchemy address of the store; default: SQLite in the home folder.")
+
+
+class ChatSettings(Section):
+    suggestions: int = Field(4, ge=0, le=8, description="Suggested questions shown on the chat page.")
+
+
+class ServerSettings(Section):
+    host: str = Field("127.0.0.1", description="Address that the dashboard listens on.")
+    port: int = Field(8501, ge=0, le=65535, description="Port of the dashboard; 0 takes a free one.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Flags win over ``MLOPS_COPILOT_*``, then the file, then ``MLFLOW_TRACKING_URI``.
+
+    Nested names are joined by two underscores: ``MLOPS_COPILOT_MLFLOW__TRACKING_URI``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MLOPS_COPILOT_", env_nested_delimiter="__", extra="forbid")
+
+    mlflow: MlflowSettings = MlflowSettings()
+    dvc: DvcSettings = DvcSettings()
+    deepchecks: DeepchecksSettings = DeepchecksSettings()
+    research: ResearchSettings = ResearchSettings()
+    detection: DetectionSettings = DetectionSettings()
+    output: OutputSettings = OutputSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    executor: ExecutorSettings = ExecutorSettings()
+    models: ModelsSettings = ModelsSettings()
+    store: StoreSettings = StoreSettings()
+    chat: ChatSettings = ChatSettings()
+    server: ServerSettings = ServerSettings()
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _executor_by_name(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    def public(self) -> dict[str, Any]:
+        """The settings as JSON values; secrets are masked and passwords inside addresses removed."""
+        from copilot.utils.validators import without_credentials
+
+        def clean(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {k: clean(v) for k, v in value.items()}
+            if isinstance(value, list):
+                return [clean(v) for v in value]
+            return without_credentials(value) if isinstance(value, str) else value
+
+        return clean(self.model_dump(mode="json"))
+
+
+def load_settings(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        YAML or JSON file. Default: ``MLOPS_COPILOT_CONFIG``, else ``mlops_copilot_config.yaml`` here, if there is one.
+    overrides : mapping, optional
+        Nested values that win over everything (command-line flags).
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, not valid YAML or JSON, or has a key or value that is not known.
+    """
+    found = find_settings_file(path)
+    from_file = _read_file(found) if found else {}
+    fallback = {"mlflow": {"tracking_uri": uri}} if (uri := os.environ.get("MLFLOW_TRACKING_URI")) else {}
+
+    class Layered(Settings):
+        @classmethod
+        def settings_customise_sources(cls, settings_cls, init_settings, env_settings, **_):
+            layers = [init_settings, env_settings]
+            return *layers, InitSettingsSource(settings_cls, from_file), InitSettingsSource(settings_cls, fallback)
+
+    where = str(found) if found else "the settings"
+    try:
+        layered = Layered(**(overrides or {}))
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_first_problem(error)}", "Run `mlops-copilot config show` to see every key.") from error
+    except ValueError as error:  # an environment variable that is not JSON where JSON is needed
+        raise ConfigError(f"environment: {error}", "Lists and mappings are written as JSON.") from error
+    return Settings.model_construct(**{name: getattr(layered, name) for name in Settings.model_fields})
+
+
+def find_settings_file(path: str | Path | None = None) -> Path | None:
+    """The settings file that `load_settings` reads, or None."""
+    named = path or os.environ.get("MLOPS_COPILOT_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(f"Settings file not found: {named}", "Make one: mlops-copilot config init")
+        return Path(named)
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} is too large for a settings file.", "Pass the YAML settings file.")
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as text: {error}", "Pass a YAML or JSON file.") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', None) or error}", "Mend the file.") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise ConfigError(f"{path} holds no settings.", "It needs sections such as `mlflow:` and `detection:`.")
+    return data
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = [str(part) for part in problem["loc"]]
+    if problem["type"] != "extra_forbidden":
+        return f"{'.'.join(place)}: {problem['msg']} (got {str(problem.get('input'))[:60]!r})"
+    near = difflib.get_close_matches(place[-1], _keys_at(place[:-1]), n=1, cutoff=0.0)
+    return f"unknown key '{'.'.join(place)}'; did you mean '{'.'.join([*place[:-1], *near])}'?"
+
+
+def _keys_at(place: list[str]) -> list[str]:
+    model: Any = Settings
+    for part in place:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
