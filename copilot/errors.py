@@ -47,7 +47,9 @@ class MissingExtraError(ToolError):
     """A feature whose optional packages are not installed (exit code 3)."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs packages that are not installed.", f"Install them: pip install 'mlops-copilot[{extra}]'")
+        super().__init__(
+            f"{feature} needs packages that are not installed.", f"Install them: pip install 'mlops-copilot[{extra}]'"
+        )
 
 
 class JobCancelled(CopilotError):

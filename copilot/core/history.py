@@ -1,0 +1,299 @@
+"""The curves of one run, aligned by epoch: what the checks measure. Every repair leaves a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from copilot.core.alignment import Curve, align_pair, clean_series, epoch_axis
+from copilot.core.findings import HistoryRecord, PairRecord
+from copilot.core.naming import Kind, MetricName, is_fraction, parse_metric_name
+from copilot.errors import InputError
+
+MAX_POINTS = 2_000_000
+PERCENT_FROM = 1.5  # a bounded score above this was logged in percent
+
+
+@dataclass(frozen=True)
+class LoggedSeries:
+    """One metric as it was logged: any order, any grid.
+
+    Parameters
+    ----------
+    name : str
+    values : ndarray of shape (n,)
+        NaN or infinite where the run logged that.
+    steps : ndarray of shape (n,), optional
+        Logged axis values. Default: 0, 1, 2, ...
+    times : ndarray of shape (n,), optional
+        Seconds since 1970.
+    """
+
+    name: str
+    values: np.ndarray
+    steps: np.ndarray | None = None
+    times: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One quantity on train and validation, aligned with the history's epochs; NaN where missing.
+
+    ``bad_train`` and ``bad_val`` mark epochs at which the run logged NaN or an infinity.
+    """
+
+    quantity: str
+    kind: Kind
+    higher_is_better: bool
+    train: np.ndarray
+    val: np.ndarray
+    train_name: str | None = None
+    val_name: str | None = None
+    bad_train: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    bad_val: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    @property
+    def complete(self) -> bool:
+        """Whether both sides have values."""
+        return bool(np.isfinite(self.train).any() and np.isfinite(self.val).any())
+
+
+@dataclass(frozen=True)
+class RunHistory:
+    """The history of one run.
+
+    Attributes
+    ----------
+    epochs : ndarray of shape (n,)
+        Logged axis values, ascending.
+    pairs : tuple of Pair
+        Loss first, then scores; quantities known on one side only have NaN on the other.
+    warnings : tuple of str
+        What was repaired or left out.
+    name : str
+        For people.
+    times : ndarray of shape (n,) or None
+        Seconds since 1970 at each epoch, where logged.
+    params : dict
+        What the run logged beside the curves (strings).
+    """
+
+    epochs: np.ndarray
+    pairs: tuple[Pair, ...]
+    warnings: tuple[str, ...] = ()
+    name: str = "history"
+    times: np.ndarray | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        epochs: Sequence[float] | None = None,
+        name: str = "history",
+        params: Mapping[str, Any] | None = None,
+        train_pattern: str | None = None,
+        val_pattern: str | None = None,
+        **series: Sequence[float | None] | None,
+    ) -> RunHistory:
+        """Build a history from sequences, one keyword per metric (``train_loss=[...]``, ``val_loss=[...]``).
+
+        Parameters
+        ----------
+        epochs : sequence of float, optional
+            Axis values of every series. Default: 0, 1, 2, ... so that a best epoch indexes your lists.
+        **series
+            Values per epoch; ``None`` marks a missing value, NaN one that was logged as NaN.
+
+        Raises
+        ------
+        InputError
+            No series is a known metric, or lengths do not match.
+        """
+        logged = []
+        for metric, values in series.items():
+            if values is None:
+                continue
+            array = _floats(metric, values)
+            steps = np.arange(len(array), dtype=float) if epochs is None else _floats("epochs", epochs)
+            if len(steps) != len(array):
+                raise InputError(
+                    f"{metric} has {len(array)} values but there are {len(steps)} epochs.", "Give one value per epoch."
+                )
+            keep = np.array([v is not None for v in values], dtype=bool)
+            logged.append(LoggedSeries(metric, array[keep], steps[keep]))
+        return cls.from_series(logged, name=name, params=params, train_pattern=train_pattern, val_pattern=val_pattern)
+
+    @classmethod
+    def from_series(
+        cls,
+        series: Iterable[LoggedSeries],
+        *,
+        name: str = "history",
+        params: Mapping[str, Any] | None = None,
+        train_pattern: str | None = None,
+        val_pattern: str | None = None,
+        warnings: Iterable[str] = (),
+    ) -> RunHistory:
+        """Pair, align and repair series as they were logged; every reader ends here.
+
+        Raises
+        ------
+        InputError
+            None of the names is a metric that can be recognised.
+        """
+        series, notes = list(series), list(warnings)
+        axis = epoch_axis([(s.name, s.steps, s.values) for s in series])
+        named: list[tuple[MetricName, Curve]] = []
+        for item in series:
+            parsed = parse_metric_name(item.name, train_pattern, val_pattern)
+            if parsed and len(item.values):
+                used = axis if item.steps is not None else None
+                named.append((parsed, clean_series(item.name, item.values, item.steps, item.times, notes, axis=used)))
+        if axis and named:
+            notes.append(f"Epochs are taken from the logged metric '{axis.name}'; steps count batches.")
+        if not named:
+            seen = ", ".join(sorted({s.name for s in series})[:6]) or "nothing"
+            raise InputError(
+                f"{name}: no metric was recognised (found: {seen[:200]}).",
+                "Log curves such as train_loss and val_loss, or set metrics.train and metrics.val in the settings.",
+            )
+        return _assemble(_choose_sides(named, notes), name, dict(params or {}), notes)
+
+    @property
+    def n_epochs(self) -> int:
+        return len(self.epochs)
+
+    def record(self) -> HistoryRecord:
+        """The history as it stands in the analysis document."""
+        return HistoryRecord(
+            epochs=tuple(axis_value(e) for e in self.epochs),
+            pairs=tuple(
+                PairRecord(
+                    quantity=p.quantity,
+                    train_name=p.train_name,
+                    val_name=p.val_name,
+                    train=_nullable(p.train),
+                    val=_nullable(p.val),
+                    higher_is_better=p.higher_is_better,
+                )
+                for p in self.pairs
+            ),
+            warnings=self.warnings,
+        )
+
+
+def axis_value(value: float) -> int | float:
+    """A logged axis value for people: whole numbers as int."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def _floats(name: str, values: Sequence[float | None]) -> np.ndarray:
+    try:
+        array = np.array([np.nan if v is None else v for v in values], dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is not a sequence of numbers.", "Pass one number (or None) per epoch.") from None
+    if array.size > MAX_POINTS:
+        raise InputError(f"{name} has {array.size} values; at most {MAX_POINTS} can be read.", "Log once per epoch.")
+    return array
+
+
+def _nullable(values: np.ndarray) -> tuple[float | None, ...]:
+    return tuple(v if ok else None for v, ok in zip(values.tolist(), np.isfinite(values).tolist(), strict=True))
+
+
+def _choose_sides(
+    named: list[tuple[MetricName, Curve]], notes: list[str]
+) -> dict[str, dict[str, tuple[MetricName, Curve]]]:
+    """For each quantity, the series that stands for train and the one that stands for validation."""
+    by_quantity: dict[str, dict[str, list[tuple[MetricName, Curve]]]] = {}
+    for metric, curve in named:
+        by_quantity.setdefault(metric.quantity, {}).setdefault(metric.split, []).append((metric, curve))
+    has_named_train = any(m.split == "train" and len(c.values) > 1 for m, c in named)
+    chosen: dict[str, dict[str, tuple[MetricName, Curve]]] = {}
+    for quantity, splits in by_quantity.items():
+        sides = {}
+        train = list(splits.get("train", []))
+        unsplit = splits.get("unknown", [])
+        if unsplit and ("val" in splits or "test" in splits or not has_named_train):
+            train += unsplit  # `loss` beside `val_loss`, or a run that names no split at all
+        elif unsplit:
+            notes.append(f"'{unsplit[0][0].name}' does not say whether it is training or validation; it was left out.")
+        if train:
+            sides["train"] = _best_series(train, notes)
+        if "val" in splits:
+            sides["val"] = _best_series(splits["val"], notes)
+        elif "test" in splits:
+            sides["val"] = _best_series(splits["test"], notes)
+            if len(sides["val"][1].values) > 1:
+                notes.append(
+                    f"'{sides['val'][0].name}' serves as validation: no validation series of {quantity} was logged."
+                )
+        if sides:
+            chosen[quantity] = sides
+    return chosen
+
+
+def _best_series(candidates: list[tuple[MetricName, Curve]], notes: list[str]) -> tuple[MetricName, Curve]:
+    """Per-epoch series win over per-step ones, longer ones over a single closing value."""
+    ranked = sorted(candidates, key=lambda mc: (len(mc[1].values) < 2, mc[0].rank, -len(mc[1].values), len(mc[0].name)))
+    if len(ranked) > 1:
+        others = ", ".join(f"'{m.name}'" for m, _ in ranked[1:4])
+        notes.append(f"'{ranked[0][0].name}' was used; {others} say the same quantity.")
+    return ranked[0]
+
+
+def _assemble(
+    chosen: dict[str, dict[str, tuple[MetricName, Curve]]], name: str, params: dict, notes: list[str]
+) -> RunHistory:
+    aligned = []
+    for quantity, sides in chosen.items():
+        train = _as_fraction(quantity, sides.get("train"), notes)
+        val = _as_fraction(quantity, sides.get("val"), notes)
+        aligned.append((quantity, sides, *align_pair(quantity, train, val, notes)))
+    epochs = np.unique(np.concatenate([np.concatenate([t.steps, v.steps]) for _, _, t, v in aligned]))
+    pairs = [_pair(quantity, sides, train, val, epochs) for quantity, sides, train, val in aligned]
+    pairs.sort(
+        key=lambda p: (not p.complete, p.kind != "loss", p.quantity != "loss", p.quantity != "accuracy", p.quantity)
+    )
+    times = _times(epochs, [curve for _, _, *curves in aligned for curve in curves])
+    return RunHistory(epochs, tuple(pairs), tuple(dict.fromkeys(notes)), name, times, params)
+
+
+def _as_fraction(quantity: str, side: tuple[MetricName, Curve] | None, notes: list[str]) -> Curve | None:
+    if side is None:
+        return None
+    metric, curve = side
+    finite = curve.values[np.isfinite(curve.values)]
+    if is_fraction(quantity) and finite.size and PERCENT_FROM < finite.max() <= 100.0 and finite.min() >= 0:
+        notes.append(f"'{metric.name}' is in percent; it was divided by 100.")
+        return curve.scaled(0.01)
+    return curve
+
+
+def _pair(quantity: str, sides: dict, train: Curve, val: Curve, epochs: np.ndarray) -> Pair:
+    metric = next(iter(sides.values()))[0]
+    train_values, bad_train = train.on(epochs)
+    val_values, bad_val = val.on(epochs)
+    return Pair(
+        quantity=quantity,
+        kind=metric.kind,
+        higher_is_better=metric.higher_is_better,
+        train=train_values,
+        val=val_values,
+        train_name=sides["train"][0].name if "train" in sides else None,
+        val_name=sides["val"][0].name if "val" in sides else None,
+        bad_train=bad_train,
+        bad_val=bad_val,
+    )
+
+
+def _times(epochs: np.ndarray, curves: list[Curve]) -> np.ndarray | None:
+    timed = [c for c in curves if c.times is not None and len(c.steps)]
+    if not timed:
+        return None
+    longest = max(timed, key=lambda c: len(c.steps))
+    return np.interp(epochs, longest.steps, longest.times)
