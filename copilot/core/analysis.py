@@ -1,0 +1,64 @@
+"""Histories -> analysis documents: detection, diagnosis and remedies put together. Pure: no files, no network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from copilot.core.checks.base import Check
+from copilot.core.detector import detect
+from copilot.core.diagnosis import diagnose
+from copilot.core.findings import Analysis, Outcome, Provenance, Subject, number_evidence
+from copilot.core.history import RunHistory
+from copilot.core.remedies import recommend
+
+
+def analyse(
+    histories: Sequence[RunHistory],
+    subjects: Sequence[Mapping[str, Any]],
+    checks: Sequence[Check],
+    *,
+    ignore: Mapping[str, str] | None = None,
+    preference: Sequence[str] = (),
+    provenance: Mapping[str, Any] | None = None,
+    extra: Sequence[Outcome] = (),
+) -> list[Analysis]:
+    """Analyse many runs at once.
+
+    Parameters
+    ----------
+    histories : sequence of RunHistory
+    subjects : sequence of mapping
+        Fields of `Subject` for each history (``kind`` at least).
+    checks : sequence of Check
+    ignore : mapping of code to reason, optional
+    preference : sequence of str, optional
+        Quantities in order of preference.
+    provenance : mapping, optional
+        ``versions`` and ``settings``.
+    extra : sequence of Outcome, optional
+        Outcomes of outside witnesses (probes, Deepchecks) that belong to every one of these runs.
+    """
+    started = time.perf_counter()
+    detected = detect(histories, checks, ignore)
+    analyzed_at = datetime.now(UTC).isoformat(timespec="seconds")
+    documents = []
+    for history, subject, outcomes in zip(histories, subjects, detected, strict=True):
+        together = [*outcomes, *extra]
+        findings, evidence = number_evidence(together)
+        diagnosis = diagnose(history, together, preference)
+        documents.append(
+            Analysis(
+                subject=Subject(analyzed_at=analyzed_at, **subject),
+                history=history.record(),
+                diagnosis=diagnosis,
+                findings=findings,
+                evidence=evidence,
+                recommendations=recommend(diagnosis, together),
+            )
+        )
+    duration = round((time.perf_counter() - started) / max(len(histories), 1), 6)
+    made = Provenance(duration_s=duration, **(provenance or {}))
+    return [d.model_copy(update={"provenance": made}) for d in documents]

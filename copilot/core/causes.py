@@ -1,0 +1,118 @@
+"""What explains a verdict: each candidate cause with a probability and the findings for and against it.
+
+A score per cause is added up from what the outcomes and the run's parameters say, and turned into probabilities by a
+softmax. Scores are on a scale of log odds; they are plain judgement, not fitted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from copilot.core.findings import Cause, CauseName, Outcome, Verdict
+from copilot.core.history import RunHistory
+
+CAUSE_WORDS: dict[CauseName, str] = {
+    "capacity": "a model too large for the data",
+    "small_dataset": "too little training data",
+    "label_noise": "wrong labels in the training data",
+    "leakage": "validation images that also sit in training",
+    "distribution_shift": "validation images of another kind than the training images",
+    "class_imbalance": "class imbalance",
+    "validation_too_small": "a validation set too small to tell",
+    "validation_overused": "a validation set tuned against too often",
+    "trained_too_long": "training went on too long",
+    "optimization": "the optimisation settings, first of all the learning rate",
+    "underpowered_model": "a model too small for the task",
+    "none": "none",
+}
+SMALL_TRAINING_SET = 1000
+SMALL_VALIDATION_SET = 100
+MAX_CAUSES = 4
+_SIZE_NAMES = {
+    "train": re.compile(
+        r"(?i)^(?:n|num|size)?_?(?:train|training)_?(?:n|num|size|set_?size|samples|images|examples|count|rows)?$"
+    ),
+    "val": re.compile(
+        r"(?i)^(?:n|num|size)?_?(?:val|valid|validation)_?(?:n|num|size|set_?size|samples|images|examples|count|rows)?$"
+    ),
+}
+Scores = dict[CauseName, tuple[float, tuple[str, ...]]]
+
+
+def set_size(params: Mapping[str, Any], split: str) -> int | None:
+    """Images in the training or validation set, if the run logged a parameter such as ``n_train``."""
+    for name, value in params.items():
+        if _SIZE_NAMES[split].match(name):
+            try:
+                size = float(value)
+            except (TypeError, ValueError):
+                continue
+            if size >= 1 and size.is_integer():
+                return int(size)
+    return None
+
+
+def find_causes(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Outcome]) -> tuple[Cause, ...]:
+    """Causes of the verdict, most likely first; a single ``none`` for healthy and inconclusive runs."""
+    scorers: dict[str, Callable[[RunHistory, Mapping[str, Outcome]], Scores]] = {
+        "overfitting": _overfitting,
+        "underfitting": _underfitting,
+        "unstable": lambda *_: {"optimization": (3.0, ("OVF104",)), "capacity": (0.0, ())},
+    }
+    if verdict not in scorers:
+        return (Cause(cause="none", probability=1.0),)
+    scores = scorers[verdict](history, by_code)
+    weights = np.exp([s for s, _ in scores.values()])
+    ranked = sorted(zip(scores, weights / weights.sum(), strict=True), key=lambda item: -item[1])
+    return tuple(
+        Cause(cause=name, probability=round(float(p), 3), finding_codes=scores[name][1])
+        for name, p in ranked[:MAX_CAUSES]
+    )
+
+
+def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
+    gap, divergence = by_code.get("OVF101"), by_code.get("OVF102")
+    wide = gap is not None and gap.state == "issue"
+    turned = divergence is not None and divergence.state == "issue"
+    after = (divergence.value("epochs_after_best") or 0) / max(history.n_epochs, 1) if turned else 0.0
+    n_train, n_val = set_size(history.params, "train"), set_size(history.params, "val")
+    small = 0.0 if n_train is None else 2.0 * np.clip(np.log10(SMALL_TRAINING_SET / n_train) + 0.3, -1.0, 1.0)
+    early_gap = _opened_early(gap)
+    lost_score = turned and any(
+        e.name == "rise" and e.unit == "fraction" and (e.value or 0) >= 0.03 for e in divergence.evidence
+    )
+    scores: Scores = {
+        "small_dataset": (small + 0.8 * wide, ("OVF101",) if wide else ()),
+        "trained_too_long": (
+            2.2 * after + 0.6 * turned - 0.8 * (not turned) - 0.4 * wide,
+            ("OVF102",) if turned else (),
+        ),
+        "capacity": (0.4 * wide - 0.2, ("OVF101",) if wide else ()),
+        "label_noise": (1.2 * lost_score - 0.6, ("OVF102",) if lost_score else ()),
+        "distribution_shift": (1.5 * early_gap - 1.0, ("OVF101",) if early_gap else ()),
+    }
+    if n_val is not None:
+        scores["validation_too_small"] = (1.0 if n_val < SMALL_VALIDATION_SET else -2.0, ())
+    return scores
+
+
+def _opened_early(gap: Outcome | None) -> bool:
+    """Whether most of the final score gap was there at the first epoch already."""
+    if gap is None:
+        return False
+    final = {e.quantity: e.value for e in gap.evidence if e.name == "gap_final" and e.unit == "fraction"}
+    first = {e.quantity: e.value for e in gap.evidence if e.name == "gap_first" and e.unit == "fraction"}
+    return any(f >= 0.1 and (first.get(q) or 0) >= 0.7 * f for q, f in final.items() if f is not None)
+
+
+def _underfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
+    outcome = by_code["OVF103"]
+    flat = outcome.severity == "high"
+    return {
+        "underpowered_model": (0.0 if flat else 2.0, ("OVF103",)),
+        "optimization": (1.5 if flat else 0.5, ("OVF103",)),
+    }

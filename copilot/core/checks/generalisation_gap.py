@@ -1,0 +1,124 @@
+"""OVF101: how much worse the model is on validation than on training at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from copilot.core.batch import HistoryBatch
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, severity_of
+from copilot.core.findings import Evidence, Outcome
+from copilot.core.history import RunHistory
+from copilot.core.statistics import last_index_where, tail_mean, take
+
+
+class GapThresholds(Thresholds):
+    """Score gaps are absolute on a scale of 0 to 1; loss gaps are a share of the loss at the start of training."""
+
+    train_val_gap: float = Field(0.1, gt=0, lt=1, description="Score gap (train minus validation) that counts.")
+    high_gap: float = Field(0.25, gt=0, lt=1, description="Score gap of high severity.")
+    memorised_ratio: float = Field(4.0, gt=1, description="Validation error over training error that tells memorising.")
+    loss_gap_share: float = Field(0.25, gt=0, description="Loss gap, as a share of the first loss, that counts.")
+
+
+class GeneralisationGap(BaseCheck):
+    """Generalisation gap at the end of training.
+
+    The gap is the mean over the last tenth of the epochs of validation cost minus training cost, where cost is the loss, or one
+    minus a score (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A gap says that the model knows its training
+    images better than others; alone it does not say that more training makes it worse (OVF102 does).
+    """
+
+    code = "OVF101"
+    title = "Generalisation gap"
+    aliases: ClassVar[dict[str, str]] = {"train_val_gap": "train_val_gap"}
+    Thresholds = GapThresholds
+
+    def measure(self, batch: HistoryBatch) -> dict[str, np.ndarray]:
+        train, val = tail_mean(batch.train, batch.tail), tail_mean(batch.val, batch.tail)
+        start = np.maximum(batch.train[:, 0], batch.val[:, 0])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = (val - train) / np.abs(start)
+        wide = batch.val_smooth - batch.train_smooth >= self.thresholds.train_val_gap
+        since = np.minimum(last_index_where(~wide) + 1, batch.points - 1)
+        return {
+            "train": train,
+            "val": val,
+            "gap": val - train,
+            "share": share,
+            "first_gap": batch.val_smooth[:, 0] - batch.train_smooth[:, 0],
+            "since": take(batch.epochs, since),
+            "last": batch.epochs[:, -1],
+        }
+
+    def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
+        both = [r for r in rows if r.pair.complete and np.isfinite(r["gap"])]
+        if not both:
+            return self.outcome("not_applicable", "No quantity was logged on both training and validation.")
+        evidence = [item for row in both for item in self._evidence(row)]
+        worst = max(both, key=self._margin)
+        margin = self._margin(worst)
+        if margin < 0:
+            return self.outcome(
+                "passed",
+                self._summary(worst, "within the limit"),
+                confidence=confidence_from(margin),
+                evidence=evidence,
+            )
+        gap = worst["gap"] if worst.value_unit() else worst["share"]
+        severity = severity_of(gap, self.thresholds.train_val_gap * 1.5, self.thresholds.high_gap)
+        return self.outcome(
+            "issue",
+            self._summary(worst, "beyond the limit"),
+            severity=severity,
+            confidence=confidence_from(margin),
+            evidence=evidence,
+        )
+
+    def memorised(self, row: Row) -> bool:
+        """Whether a score's validation error is several times its training error and the gap counts."""
+        enough = row["gap"] >= self.thresholds.train_val_gap
+        return bool(
+            row.value_unit() and enough and row["val"] >= self.thresholds.memorised_ratio * max(row["train"], 0.0)
+        )
+
+    def _limit(self, row: Row) -> float:
+        return self.thresholds.train_val_gap if row.value_unit() else self.thresholds.loss_gap_share
+
+    def _margin(self, row: Row) -> float:
+        measured = row["gap"] if row.value_unit() else row["share"]
+        return float(np.log(max(measured, 1e-6) / self._limit(row)))
+
+    def _evidence(self, row: Row) -> list[Evidence]:
+        unit, last = row.value_unit(), row["last"]
+        return [
+            row.evidence("train_final", row.logged("train"), unit=unit, epoch=last, source=row.pair.train_name or ""),
+            row.evidence("val_final", row.logged("val"), unit=unit, epoch=last, source=row.pair.val_name or ""),
+            row.evidence("gap_final", row["gap"], unit=unit, epoch=last),
+            row.evidence("gap_first", row["first_gap"], unit=unit),
+            *self._memorised_evidence(row),
+        ]
+
+    def _memorised_evidence(self, row: Row) -> list[Evidence]:
+        if not self.memorised(row):
+            return []
+        ratio = row["val"] / max(row["train"], 1e-3)
+        return [
+            row.evidence("error_ratio", ratio, unit="times", epoch=row["last"]),
+            row.evidence("gap_since", row["since"], unit="epoch", epoch=row["since"]),
+        ]
+
+    def _summary(self, row: Row, verdict: str) -> str:
+        train, val = row.logged("train"), row.logged("val")
+        if row.value_unit():
+            return (
+                f"At the end {row.pair.quantity} is {train:.1%} on training and {val:.1%} on validation: "
+                f"a gap of {row['gap'] * 100:.1f} points, {verdict} of {self._limit(row) * 100:g}."
+            )
+        return (
+            f"At the end {row.pair.quantity} is {train:.3g} on training and {val:.3g} on validation: a gap of "
+            f"{row['share']:.0%} of the first value, {verdict} of {self._limit(row):.0%}."
+        )

@@ -1,0 +1,125 @@
+"""OVF104: training that diverged, went to NaN, worsens from the start or swings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from copilot.core.batch import HistoryBatch
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
+from copilot.core.findings import Evidence, Outcome
+from copilot.core.history import RunHistory
+from copilot.core.statistics import tail_mean
+
+MIN_POINTS = 5
+
+
+class InstabilityThresholds(Thresholds):
+    diverged: float = Field(0.5, gt=0, description="Share of what training had gained that it loses again by the end.")
+    explosion: float = Field(
+        1.5, gt=1, description="Training loss at the end over its first value that tells an explosion."
+    )
+    swing: float = Field(0.2, gt=0, description="Noise of the training curve over its range that counts as swinging.")
+    late_swing: float = Field(0.35, gt=0, description="Noise of the validation curve over its range worth a note.")
+
+
+class Instability(BaseCheck):
+    """Training that does not settle: NaN or infinite values, divergence, worsening from the start, swinging.
+
+    Divergence compares the end of the training curve with its best; swinging compares the standard deviation of the
+    point-to-point noise with the range of the smoothed curve. Typical of too high a learning rate
+    (I. Goodfellow et al., Deep Learning, 2016, section 11.4.1).
+    """
+
+    code = "OVF104"
+    title = "Instability"
+    Thresholds = InstabilityThresholds
+
+    def measure(self, batch: HistoryBatch) -> dict[str, np.ndarray]:
+        train, smooth = batch.train, batch.train_smooth
+        end, start, best = tail_mean(train, batch.tail), train[:, 0], smooth.min(axis=1)
+        train_range = np.maximum(smooth.max(axis=1) - best, 1e-12)
+        val_range = np.maximum(batch.val_smooth.max(axis=1) - batch.val_smooth.min(axis=1), 1e-12)
+        return {
+            "start": start,
+            "end": end,
+            "best": best,
+            "lost": (end - best) / np.maximum(start - best, 1e-9 + 0.02 * np.abs(start)),
+            "growth": end / np.where(np.abs(start) > 1e-12, np.abs(start), np.nan),
+            "train_swing": batch.train_noise / train_range,
+            "val_swing": batch.val_noise / val_range,
+            "rise_noise": (end - best) / np.maximum(batch.train_noise, 1e-9),
+            "last": batch.epochs[:, -1],
+        }
+
+    def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
+        broken = self._not_finite(history)
+        if broken:
+            return broken
+        usable = [r for r in rows if np.isfinite(r["end"]) and r.points >= MIN_POINTS]
+        if not usable:
+            return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
+        evidence = [item for r in usable for item in self._evidence(r)]
+        loss = next((r for r in usable if r.pair.kind == "loss"), usable[0])
+        margin = self._diverged(loss)
+        if margin >= 0:
+            text = f"Training {loss.pair.quantity} ends at {loss.logged('end'):.3g} after a best of {loss.logged('best'):.3g}: training diverged."
+            return self.outcome("issue", text, severity="high", confidence=confidence_from(margin), evidence=evidence)
+        swing = float(np.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing))
+        if swing >= 0 and loss.points >= 8:
+            text = f"Training {loss.pair.quantity} swings from epoch to epoch by {loss['train_swing']:.0%} of its whole range."
+            return self.outcome("issue", text, severity="high", confidence=confidence_from(swing), evidence=evidence)
+        noisy = max(usable, key=lambda r: np.nan_to_num(r["val_swing"]))
+        if np.nan_to_num(noisy["val_swing"]) >= self.thresholds.late_swing and noisy.points >= 8:
+            text = (
+                f"Validation {noisy.pair.quantity} swings by {noisy['val_swing']:.0%} of its range; training is steady."
+            )
+            return self.outcome("issue", text, severity="low", confidence=0.6, evidence=evidence)
+        text = f"Training {loss.pair.quantity} is steady."
+        return self.outcome("passed", text, confidence=confidence_from(max(margin, swing)), evidence=evidence)
+
+    def _diverged(self, row: Row) -> float:
+        t = self.thresholds
+        if row["end"] <= row["best"] or row["rise_noise"] < 3:
+            return -3.0
+        lost = np.log(max(row["lost"], 1e-6) / t.diverged)
+        exploded = np.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" else -3.0
+        return float(max(lost, exploded))
+
+    def _not_finite(self, history: RunHistory) -> Outcome | None:
+        """NaN in a training curve, or a validation curve that ends in NaN, is instability by itself."""
+        for pair in history.pairs:
+            for name, bad, values in (
+                (pair.train_name, pair.bad_train, pair.train),
+                (pair.val_name, pair.bad_val, pair.val),
+            ):
+                if not bad.any():
+                    continue
+                first = float(history.epochs[bad][0])
+                after = np.isfinite(values[history.epochs > first]).sum()
+                if after > bad.sum():
+                    continue  # single holes in a curve that went on
+                item = Evidence(
+                    name="not_finite",
+                    value=int(bad.sum()),
+                    unit="epochs",
+                    epoch=_axis(first),
+                    source=name or "",
+                    quantity=pair.quantity,
+                )
+                text = f"'{name}' is NaN or infinite from epoch {first:g} on: training broke down."
+                return self.outcome("issue", text, severity="high", confidence=0.99, evidence=[item])
+        return None
+
+    def _evidence(self, row: Row) -> list[Evidence]:
+        return [
+            row.evidence("train_best", row.logged("best"), unit=row.value_unit(), source=row.pair.train_name or ""),
+            row.evidence("train_swing", row["train_swing"] * 100, unit="%", source=row.pair.train_name or ""),
+            row.evidence("val_swing", row["val_swing"] * 100, unit="%", source=row.pair.val_name or ""),
+        ]
+
+
+def _axis(value: float) -> int | float:
+    return int(value) if value.is_integer() else value

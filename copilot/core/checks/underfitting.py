@@ -1,0 +1,131 @@
+"""OVF103: training itself stays far from useful."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from copilot.core.batch import HistoryBatch
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
+from copilot.core.findings import Outcome
+from copilot.core.history import RunHistory
+from copilot.core.statistics import tail_mean
+
+MIN_POINTS = 5
+_USEFUL_KINDS = ("accuracy", "top5", "f1", "auc", "dice", "iou")
+
+
+class UnderfittingThresholds(Thresholds):
+    useful_score: float = Field(0.7, gt=0, lt=1, description="Training score below which a plateau is far from useful.")
+    remaining_loss: float = Field(
+        0.4, gt=0, lt=1, description="Share of the first training loss left at a plateau that is too much."
+    )
+    remaining_alone: float = Field(0.7, gt=0, lt=1, description="The same where only a loss was logged.")
+    learned: float = Field(
+        0.05, gt=0, lt=1, description="Improvement of the training cost below which nothing was learned."
+    )
+    plateau_share: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share of the improvement made in the last quarter below which training has stalled.",
+    )
+
+
+class Underfitting(BaseCheck):
+    """Training stalls far from useful, or learns nothing from the start.
+
+    A model that cannot fit its own training images is limited by capacity or by optimisation, not by data
+    (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A curve that is still falling at the end is not called stalled.
+    """
+
+    code = "OVF103"
+    title = "Underfitting"
+    Thresholds = UnderfittingThresholds
+
+    def measure(self, batch: HistoryBatch) -> dict[str, np.ndarray]:
+        smooth = batch.train_smooth
+        start, end = batch.train[:, 0], tail_mean(batch.train, batch.tail)
+        quarter = smooth[:, max(0, batch.points - 1 - max(1, batch.points // 4))]
+        total = np.maximum(start - end, 1e-12)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            remaining = end / np.abs(start)
+        return {
+            "start": start,
+            "end": end,
+            "improvement": start - end,
+            "remaining": remaining,
+            "recent_share": (quarter - end) / total,
+            "first": batch.epochs[:, 0],
+            "last": batch.epochs[:, -1],
+        }
+
+    def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
+        usable = [r for r in rows if np.isfinite(r["end"]) and np.isfinite(r["start"]) and r.points >= MIN_POINTS]
+        loss = next((r for r in usable if r.pair.kind == "loss"), None)
+        score = next((r for r in usable if r.value_unit() and r.pair.quantity.split("_")[0] in _USEFUL_KINDS), None)
+        if loss is None and score is None:
+            return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
+        shown = [r for r in (loss, score) if r]
+        evidence = [item for r in shown for item in self._evidence(r)]
+        stuck, margin = self._never_learned(loss, score)
+        if not stuck:
+            stuck_far, margin = self._stalled_far(loss, score)
+            if not stuck_far:
+                return self.outcome(
+                    "passed",
+                    self._text(shown[-1], "Training gets somewhere"),
+                    confidence=confidence_from(margin),
+                    evidence=evidence,
+                )
+        lead = "Training learned next to nothing" if stuck else "Training stalled far from useful"
+        severity = "high" if stuck else "medium"
+        return self.outcome(
+            "issue",
+            self._text(shown[-1], lead),
+            severity=severity,
+            confidence=confidence_from(margin),
+            evidence=evidence,
+        )
+
+    def _never_learned(self, loss: Row | None, score: Row | None) -> tuple[bool, float]:
+        limit = self.thresholds.learned
+        gains = []
+        if loss:
+            gains.append(loss["improvement"] / max(abs(loss["start"]), 1e-9))
+        if score:
+            if score["end"] < 1 - self.thresholds.useful_score:
+                return False, 1.0  # good from the first epoch on
+            gains.append(score["improvement"])
+        flat = max(gains) < limit
+        return flat, float(np.log(limit / max(max(gains), 1e-3)))
+
+    def _stalled_far(self, loss: Row | None, score: Row | None) -> tuple[bool, float]:
+        t = self.thresholds
+        limit = t.remaining_loss if score else t.remaining_alone
+        far = []
+        if loss and loss["start"] > 0:
+            far.append(np.log(max(loss["remaining"], 1e-6) / limit))
+        if score:
+            far.append(np.log(max(score["end"], 1e-6) / (1 - t.useful_score)))
+        if not far:
+            return False, 0.0
+        leading = score or loss
+        stalled = leading["recent_share"] < t.plateau_share
+        return bool(stalled and min(far) > 0), float(min(far))
+
+    def _evidence(self, row: Row) -> list:
+        unit, name = row.value_unit(), row.pair.train_name or ""
+        return [
+            row.evidence("train_start", row.logged("start"), unit=unit, epoch=row["first"], source=name),
+            row.evidence("train_end", row.logged("end"), unit=unit, epoch=row["last"], source=name),
+            row.evidence("recent_improvement", row["recent_share"] * 100, unit="%", epoch=row["last"], source=name),
+        ]
+
+    @staticmethod
+    def _text(row: Row, lead: str) -> str:
+        shown = "{:.1%}" if row.value_unit() else "{:.3g}"
+        first, last = shown.format(row.logged("start")), shown.format(row.logged("end"))
+        return f"{lead}: training {row.pair.quantity} went from {first} to {last}."

@@ -1,0 +1,143 @@
+"""Outcomes -> verdict, onset, best epoch, confidence, causes, and the sentence that says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from copilot.core.causes import CAUSE_WORDS, find_causes
+from copilot.core.findings import Diagnosis, Outcome, Severity, Verdict
+from copilot.core.history import Pair, RunHistory, axis_value
+from copilot.core.naming import parse_metric_name
+
+MIN_POINTS = 5
+GAP, DIVERGENCE, UNDERFITTING, INSTABILITY, PLATEAU = "OVF101", "OVF102", "OVF103", "OVF104", "OVF105"
+
+
+def diagnose(history: RunHistory, outcomes: Sequence[Outcome], preference: Sequence[str] = ()) -> Diagnosis:
+    """Judge one run from the outcomes of its checks.
+
+    Parameters
+    ----------
+    history : RunHistory
+    outcomes : sequence of Outcome
+        At most one a code.
+    preference : sequence of str, optional
+        Quantities in order of preference (``detection.metrics``): the first that the run has on validation is primary.
+    """
+    by_code = {o.code: o for o in outcomes}
+    verdict, confidence, severity = _verdict(history, by_code)
+    onset = _onset(by_code) if verdict == "overfitting" else None
+    best = _best_epoch(history, preference)
+    causes = find_causes(verdict, history, by_code)
+    summary = _summary(verdict, history, by_code, onset, best, CAUSE_WORDS[causes[0].cause])
+    return Diagnosis(
+        verdict=verdict,
+        confidence=round(min(confidence, 0.99), 3),
+        severity=severity,
+        onset_epoch=onset,
+        best_epoch=best,
+        summary=summary,
+        causes=causes,
+    )
+
+
+def primary_pair(history: RunHistory, preference: Sequence[str] = ()) -> Pair | None:
+    """The pair that decides the best epoch: the preferred quantity, else the loss, else the first with validation."""
+    with_val = [p for p in history.pairs if np.isfinite(p.val).any()]
+    for wanted in preference:
+        parsed = parse_metric_name(wanted)
+        for pair in with_val:
+            if pair.quantity == (parsed.quantity if parsed else wanted):
+                return pair
+    return next((p for p in with_val if p.kind == "loss"), with_val[0] if with_val else None)
+
+
+def _best_epoch(history: RunHistory, preference: Sequence[str]) -> int | float | None:
+    pair = primary_pair(history, preference)
+    if pair is None:
+        return None
+    index = np.nanargmax(pair.val) if pair.higher_is_better else np.nanargmin(pair.val)
+    return axis_value(history.epochs[index])
+
+
+def _is(by_code: dict[str, Outcome], code: str) -> bool:
+    return code in by_code and by_code[code].state == "issue"
+
+
+def _points(history: RunHistory) -> int:
+    """Epochs at which validation has values, of the longest complete pair."""
+    return max((int(np.isfinite(p.val).sum()) for p in history.pairs if p.complete), default=0)
+
+
+def _verdict(history: RunHistory, by_code: dict[str, Outcome]) -> tuple[Verdict, float, Severity]:
+    unstable = by_code.get(INSTABILITY)
+    if _is(by_code, INSTABILITY) and unstable.severity == "high":
+        return "unstable", unstable.confidence, "high"
+    if _points(history) < MIN_POINTS:
+        return "inconclusive", 0.9, "none"
+    overfits = [by_code[c] for c in (DIVERGENCE, GAP) if _is(by_code, c) and _tells_overfitting(by_code[c])]
+    stuck = _is(by_code, UNDERFITTING)
+    if stuck and not overfits:
+        return "underfitting", by_code[UNDERFITTING].confidence, by_code[UNDERFITTING].severity
+    if overfits:
+        order = ("none", "low", "medium", "high")
+        return "overfitting", max(o.confidence for o in overfits), max((o.severity for o in overfits), key=order.index)
+    divergence = by_code.get(DIVERGENCE)
+    if divergence is None or divergence.state != "passed":
+        return "inconclusive", 0.8, "none"
+    if divergence.value("rise_within_noise") is not None:
+        return "inconclusive", 0.7, "none"
+    gap_open = 0.25 if _is(by_code, GAP) else 0.0
+    return "healthy", max(0.5, divergence.confidence - gap_open), "low" if gap_open else "none"
+
+
+def _tells_overfitting(outcome: Outcome) -> bool:
+    """A gap alone tells overfitting only when the model has memorised its training images."""
+    return outcome.code != GAP or outcome.value("error_ratio") is not None
+
+
+def _onset(by_code: dict[str, Outcome]) -> int | float | None:
+    divergence = by_code.get(DIVERGENCE)
+    if divergence is None:
+        return None
+    onsets = [e for e in divergence.evidence if e.name == "onset"]
+    leading = next((e for e in onsets if "loss" in (e.quantity or "")), onsets[0] if onsets else None)
+    return leading.value if leading else None
+
+
+def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome], onset, best, cause: str) -> str:
+    keep = f" Keep the checkpoint of epoch {best:g}." if best is not None else ""
+    if verdict == "overfitting":
+        return f"{_overfitting_since(by_code, onset)}{keep} Most likely cause: {cause}."
+    if verdict == "underfitting":
+        return f"Underfitting. {by_code[UNDERFITTING].summary} Most likely cause: {cause}."
+    if verdict == "unstable":
+        return f"Unstable. {by_code[INSTABILITY].summary} Most likely cause: {cause}."
+    if verdict == "healthy":
+        tail = f" {by_code[PLATEAU].summary}" if PLATEAU in by_code and by_code[PLATEAU].evidence else ""
+        return f"Healthy: no sign of overfitting.{keep}{tail}"
+    return f"Inconclusive. {_what_is_missing(history, by_code)}"
+
+
+def _overfitting_since(by_code: dict[str, Outcome], onset: float | None) -> str:
+    if onset is not None:
+        return f"Overfitting since epoch {onset:g}."
+    since = by_code[GAP].value("gap_since") if GAP in by_code else None
+    return f"Overfitting: the gap has stayed open since epoch {since:g}." if since is not None else "Overfitting."
+
+
+def _what_is_missing(history: RunHistory, by_code: dict[str, Outcome]) -> str:
+    has_train = any(np.isfinite(p.train).any() for p in history.pairs)
+    has_val = any(np.isfinite(p.val).any() for p in history.pairs)
+    if not has_val:
+        return "Only training curves were logged. Log a validation metric every epoch, for instance val_loss."
+    if not has_train:
+        return "Only validation curves were logged. Log the training metric every epoch too, for instance train_loss."
+    if not any(p.complete for p in history.pairs):
+        return "No quantity was logged on both training and validation. Log the same one on both, for instance train_loss and val_loss."
+    points = _points(history)
+    if points < MIN_POINTS:
+        return f"Validation has {points} epochs; it takes at least {MIN_POINTS}. Train longer or log more often."
+    return "Validation rises, but no more than its noise explains. Validate on more images or train with another seed."
