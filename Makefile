@@ -37,8 +37,5 @@ requirements: .venv/.setup-dev ## compile requirements/*.txt again; newer versio
 	@$(COMPILE) $(ARGS) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 	@! grep -n '://' requirements/*.txt
 
-.venv/.setup-all: scripts/setup.sh pyproject.toml requirements/build.txt requirements/all.txt
-	@scripts/setup.sh all
-
-.venv/.setup-dev: scripts/setup.sh pyproject.toml requirements/build.txt requirements/dev.txt
-	@scripts/setup.sh dev
+.venv/.setup-%: scripts/setup.sh pyproject.toml requirements/build.txt requirements/%.txt
+	@scripts/setup.sh $*

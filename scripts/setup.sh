@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up: system libraries, .venv, the pinned requirements, the project itself. Safe to run again.
-# usage: scripts/setup.sh [all|dev]     dev adds what the tests need, Chromium too
+# usage: scripts/setup.sh [all|dev] [requirements]
+# dev adds what the tests need, Chromium too; with `requirements` it stops before the project itself
 set -euo pipefail
 cd "$(dirname "$0")/.."
 level=${1:-all}
@@ -75,7 +76,7 @@ choose_link_mode() {
   rm -f "$probe" ".venv/$(basename "$probe")"
 }
 
-install_project() {
+install_requirements() {
   local quiet=--quiet
   if [ -t 2 ]; then quiet=; fi # a person at a terminal sees the progress of the downloads
   if [ -n "${PIP_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}; fi
@@ -83,7 +84,10 @@ install_project() {
   choose_link_mode
   say "installing the requirements (7 GB on disk; the first time they are downloaded)"
   .venv/bin/uv pip install $quiet --python .venv/bin/python --require-hashes -r "requirements/$level.txt"
-  .venv/bin/uv pip install $quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+}
+
+install_project() {
+  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 }
 
 find_python
@@ -91,6 +95,8 @@ packages=$(missing_packages)
 # shellcheck disable=SC2086
 if [ -n "$packages" ]; then install_packages $packages; fi
 make_venv
+install_requirements
+if [ "${2:-}" = requirements ]; then exit; fi
 install_project
 touch .venv/.setup-all ".venv/.setup-$level"
 say "done"
