@@ -163,6 +163,11 @@ class RunHistory:
             )
         return _assemble(_choose_sides(named, notes), name, dict(params or {}), notes)
 
+    @classmethod
+    def empty(cls, name: str = "no history") -> RunHistory:
+        """A history without curves, for a model whose run logged none."""
+        return cls(np.zeros(0), (), (), name)
+
     @property
     def n_epochs(self) -> int:
         return len(self.epochs)

@@ -1,0 +1,277 @@
+"""CopilotAnalyzer: one short method a verb. The only thing that interfaces call; integrations load when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.errors import CopilotError, InputError
+from copilot.utils.config import Settings, load_settings
+from copilot.utils.validators import clean_text, home_folder, safe_file_name
+
+if TYPE_CHECKING:
+    from copilot.chat.answers import Answer
+    from copilot.core.checks.base import Check
+    from copilot.core.datasets import DataComparison, DataVersion
+    from copilot.core.findings import Outcome
+    from copilot.core.history import RunHistory
+    from copilot.core.papers import ResearchResult
+    from copilot.integrations.mlflow_client import MlflowSource
+    from copilot.results import AnalysisList, AnalysisResult
+    from copilot.store import Store
+
+Progress = Callable[[float, str], None] | None
+_NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "dvc", "torch")
+
+
+class CopilotAnalyzer:
+    """Analyse training runs.
+
+    Parameters
+    ----------
+    config : str, Path or Settings, optional
+        Settings file (YAML or JSON), or the settings themselves. Default: see `load_settings`.
+    overrides : mapping, optional
+        Nested settings that win over the file and the environment.
+
+    Raises
+    ------
+    ConfigError
+        The settings are not valid.
+    """
+
+    def __init__(self, config: str | Path | Settings | None = None, overrides: Mapping[str, Any] | None = None) -> None:
+        self.settings = config if isinstance(config, Settings) else load_settings(config, overrides)
+        self.checks  # noqa: B018 - wrong thresholds are told at once, not at the first run
+
+    # What the verbs stand on, made when first used.
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """Every curve check with its thresholds."""
+        from copilot.core.checks import load_checks
+        from copilot.plugins import third_party_checks
+
+        detection = self.settings.detection
+        return load_checks(detection.checks, detection.thresholds, third_party_checks())
+
+    @cached_property
+    def source(self) -> MlflowSource:
+        """The MLflow store that the settings name."""
+        from copilot.integrations.mlflow_client import MlflowSource
+
+        return MlflowSource(self.settings.mlflow)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where analyses, jobs and conversations are kept."""
+        from copilot.store import Store
+
+        return Store(self.settings.store.url)
+
+    # Histories and runs.
+
+    def analyze_history(self, history: RunHistory | str | Path) -> AnalysisResult:
+        """Analyse a history, or a file of one: CSV, JSON, or a TensorBoard event folder.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or holds no metric that is recognised.
+        """
+        from copilot.core.history import RunHistory
+
+        if not isinstance(history, RunHistory):
+            from copilot.integrations.history_files import read_history
+
+            names = self.settings.metrics
+            history = read_history(history, train_pattern=names.train, val_pattern=names.val)
+        return self.analyze_histories([history])[0]
+
+    def analyze_histories(self, histories: Sequence[RunHistory]) -> AnalysisList:
+        """Analyse many histories at once."""
+        return self._analyse(histories, [{"kind": "history", "run_name": clean_text(h.name)} for h in histories])
+
+    def analyze_model(self, model_uri: str, *, progress: Progress = None) -> AnalysisResult:
+        """Analyse the run behind ``runs:/<id>/model``, ``models:/name/3``, ``models:/name@alias`` or a bare run id.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run or model.
+        ToolError
+            The tracking server is out of reach.
+        """
+        resolved = self.source.resolve(model_uri)
+        return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri)[0]
+
+    def scan(self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None) -> AnalysisList:
+        """Analyse every run of an experiment (default: the one in the settings)."""
+        name = experiment or self.settings.mlflow.experiment_name
+        if not name:
+            known = ", ".join(e.name for e in self.source.experiments()[:8])
+            raise InputError("No experiment was named.", f"Pass one of: {known}" if known else "Pass --experiment NAME.")
+        runs = self.source.runs(name, limit=limit)
+        return self._analyse_runs([r.run_id for r in runs], kind="run", progress=progress)
+
+    def compare(self, run_ids: Sequence[str], *, progress: Progress = None) -> AnalysisList:
+        """Analyse the named runs, in that order."""
+        if len(run_ids) < 2:
+            raise InputError("Comparing takes two runs or more.", "Pass their ids.")
+        return self._analyse_runs(list(run_ids), kind="run", progress=progress)
+
+    def _analyse_runs(
+        self, run_ids: Sequence[str], *, kind: str, model_uri: str | None = None, extra: Sequence[Outcome] = (), progress: Progress = None
+    ) -> AnalysisList:
+        histories, failed = {}, {}
+        names = self.settings.metrics
+        read = self.source.histories(run_ids, train_pattern=names.train, val_pattern=names.val, progress=progress)
+        for run_id, history in read.items():
+            if isinstance(history, CopilotError):
+                failed[run_id] = str(history)
+            else:
+                histories[run_id] = history
+        if len(run_ids) == 1 and failed:
+            raise read[run_ids[0]]
+        infos = self.source.run_infos(list(histories))
+        subjects = [{"kind": kind, "model_uri": model_uri, **infos[run_id]} for run_id in histories]
+        results = self._analyse(list(histories.values()), subjects, extra)
+        results.failed.update(failed)
+        uri = self.source.public_uri
+        for result in results:
+            self.store.save_analysis(result.analysis, uri)
+        return results
+
+    def _analyse(self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()) -> AnalysisList:
+        from copilot.core.analysis import analyse
+        from copilot.results import AnalysisList, AnalysisResult
+
+        detection = self.settings.detection
+        documents = analyse(
+            histories,
+            subjects,
+            self.checks,
+            ignore=detection.ignore,
+            preference=detection.metrics,
+            provenance={"versions": _versions(), "settings": self.settings.public()["detection"]},
+            extra=extra,
+        )
+        return AnalysisList(AnalysisResult(d) for d in documents)
+
+    # The other witnesses.
+
+    def validate(
+        self, model_uri: str, train: str | Path, test: str | Path, *, suite: str | None = None, progress: Progress = None
+    ) -> AnalysisResult:
+        """Run a Deepchecks suite on a model and two image folders; its results are findings beside those of the curves.
+
+        Parameters
+        ----------
+        model_uri : str
+            MLflow model URI.
+        train, test : str or Path
+            Folders with one folder of images a class.
+        suite : str, optional
+            Default: ``deepchecks.suite`` of the settings.
+        """
+        from copilot.integrations.deepchecks_runner import run_suite
+
+        result = run_suite(
+            model_uri,
+            str(train),
+            str(test),
+            suite=suite or self.settings.deepchecks.suite,
+            settings=self.settings.deepchecks,
+            tracking_uri=self.settings.mlflow.tracking_uri,
+            allow_pickle=self.settings.models.allow_pickle,
+            progress=progress,
+        )
+        return self._with_curves(model_uri, result.outcomes)
+
+    def _with_curves(self, model_uri: str, outcomes: Sequence[Outcome]) -> AnalysisResult:
+        """The run's own analysis with these outcomes; a model without readable curves is inconclusive."""
+        if self.settings.mlflow.tracking_uri:
+            try:
+                resolved = self.source.resolve(model_uri)
+                return self._analyse_runs([resolved.run_id], kind="model", model_uri=resolved.model_uri, extra=outcomes)[0]
+            except InputError:
+                pass  # a model file, or a run without curves: the suite's findings stand alone
+        from copilot.core.history import RunHistory
+
+        return self._analyse([RunHistory.empty()], [{"kind": "model", "model_uri": clean_text(model_uri)}], outcomes)[0]
+
+    def data_versions(self, path: str | None = None) -> list[DataVersion]:
+        """Revisions in which a DVC-tracked folder changed, newest first."""
+        return self._dvc().versions(self._data_path(path))
+
+    def compare_data(self, rev_a: str, rev_b: str, path: str | None = None, *, progress: Progress = None) -> DataComparison:
+        """What changed in a DVC-tracked folder between two revisions; nothing is checked out."""
+        return self._dvc().compare(self._data_path(path), rev_a, rev_b)
+
+    def _dvc(self) -> Any:
+        from copilot.integrations.dvc_manager import DvcManager
+
+        return DvcManager(self.settings.dvc.repo, self.settings.dvc.remote)
+
+    def _data_path(self, path: str | None) -> str:
+        chosen = path or self.settings.dvc.data_path
+        if not chosen:
+            raise InputError("No data path was named.", "Pass --path, or set dvc.data_path in the settings.")
+        return chosen
+
+    def research(self, about: AnalysisResult | str | None = None, *, progress: Progress = None) -> ResearchResult:
+        """Papers on a question, or on the likely cause of an analysis."""
+        from copilot.integrations.research_assistant import ResearchAssistant
+        from copilot.integrations.vector_store import PaperLibrary
+        from copilot.results import AnalysisResult
+
+        assistant = ResearchAssistant(self.settings.research, PaperLibrary(home_folder() / "papers"))
+        if isinstance(about, AnalysisResult):
+            return assistant.search(None, problem=about.diagnosis.causes[0].cause, progress=progress)
+        return assistant.search(about, progress=progress)
+
+    # Showing.
+
+    def report(
+        self, result: AnalysisResult, formats: Sequence[str] | None = None, output_dir: str | Path | None = None
+    ) -> list[Path]:
+        """Write reports; returns their paths. Formats: html, pdf, json, markdown."""
+        output = self.settings.output
+        folder = Path(output_dir or output.directory)
+        subject = result.analysis.subject
+        stem = safe_file_name(f"{subject.run_name or 'history'}-{(subject.run_id or '')[:8]}")
+        suffixes = {"html": "html", "pdf": "pdf", "json": "json", "markdown": "md", "junit": "xml", "sarif": "sarif"}
+        wanted = list(formats or output.format)
+        if unknown := [f for f in wanted if f not in suffixes]:
+            raise InputError(f"Unknown report format: {clean_text(unknown[0], 40)}.", f"Known: {', '.join(suffixes)}")
+        options = {"template": output.template, "include_visualizations": output.include_visualizations}
+        return [result.save(folder / f"{stem}.{suffixes[f]}", **options) for f in wanted]
+
+    def ask(self, question: str, run_id: str | None = None, *, result: AnalysisResult | None = None) -> Answer:
+        """Answer a question about a run; every number in the answer is rendered from its evidence.
+
+        Parameters
+        ----------
+        question : str
+        run_id : str, optional
+            The run; analysed first, unless `result` is given.
+        """
+        from copilot.chat.answerer import answer
+
+        if result is None and run_id is None:
+            raise InputError("Which run is the question about?", "Pass --run-id.")
+        return answer(question, (result or self.analyze_model(str(run_id))).analysis)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in _NAMED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

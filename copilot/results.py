@@ -1,0 +1,139 @@
+"""What the analyzer's verbs return: the analysis document with ways to keep and show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation
+from copilot.errors import InputError
+from copilot.reporting import render
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMAT_OF_SUFFIX = {".html": "html", ".htm": "html", ".pdf": "pdf", ".json": "json", ".md": "markdown", ".xml": "junit", ".sarif": "sarif"}
+
+
+class AnalysisResult:
+    """One analysed run.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        The document that every interface shows.
+    """
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> AnalysisResult:
+        """Read what `to_json` wrote."""
+        return cls(Analysis.model_validate_json(text))
+
+    @property
+    def summary(self) -> str:
+        """The verdict in words."""
+        return self.analysis.diagnosis.summary
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return self.analysis.diagnosis
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.analysis.findings
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return self.analysis.evidence
+
+    @property
+    def recommendations(self) -> tuple[Recommendation, ...]:
+        return self.analysis.recommendations
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was repaired in the history."""
+        return self.analysis.history.warnings
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The contract's JSON document."""
+        return self.analysis.model_dump_json(indent=indent)
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.analysis.model_dump(mode="json")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row of columns for tables: run, verdict, confidence, onset, best epoch, cause."""
+        return AnalysisList([self]).to_frame()
+
+    def save(self, path: str | Path, *, template: str = "default", include_visualizations: bool = True) -> Path:
+        """Write the analysis; the ending of `path` says how: .html .pdf .json .md .xml (JUnit) .sarif.
+
+        Raises
+        ------
+        InputError
+            The ending is not known, or the file cannot be written.
+        """
+        path = Path(path)
+        kind = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+        if kind is None:
+            raise InputError(f"{path.name}: unknown report format.", f"End the name in one of: {' '.join(_FORMAT_OF_SUFFIX)}")
+        content = render(self.analysis, kind, template=template, include_visualizations=include_visualizations)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
+        return path
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the whole report in a frame of its own, so that its style stays inside."""
+        from html import escape
+
+        page = escape(str(render(self.analysis, "html")), quote=True)
+        return f'<iframe sandbox srcdoc="{page}" style="width:100%;height:640px;border:0" title="Analysis"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"<AnalysisResult {self.analysis.subject.run_name or self.analysis.subject.kind}: {self.summary}>"
+
+
+class AnalysisList(list[AnalysisResult]):
+    """Many analysed runs, in the order asked for. ``failed`` maps runs that could not be read to the reason."""
+
+    def __init__(self, results: Iterable[AnalysisResult] = (), failed: dict[str, str] | None = None) -> None:
+        super().__init__(results)
+        self.failed = failed or {}
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """``{"schema_version", "analyses": [...]}``, and ``failed`` where runs could not be read."""
+        import json
+
+        document = {"schema_version": SCHEMA_VERSION, "analyses": [r.to_dict() for r in self], "failed": self.failed}
+        return json.dumps(document, indent=indent, allow_nan=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a run."""
+        import pandas as pd
+
+        rows = []
+        for result in self:
+            subject, d = result.analysis.subject, result.diagnosis
+            rows.append(
+                {
+                    "run_id": subject.run_id,
+                    "run_name": subject.run_name,
+                    "verdict": d.verdict,
+                    "confidence": d.confidence,
+                    "severity": d.severity,
+                    "onset_epoch": d.onset_epoch,
+                    "best_epoch": d.best_epoch,
+                    "cause": d.causes[0].cause,
+                    "summary": d.summary,
+                }
+            )
+        columns = ["run_id", "run_name", "verdict", "confidence", "severity", "onset_epoch", "best_epoch", "cause", "summary"]
+        return pd.DataFrame(rows, columns=columns)
