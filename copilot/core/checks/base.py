@@ -115,4 +115,4 @@ def severity_of(value: float, medium: float, high: float) -> Severity:
 
 
 def _tidy(value: float, unit: str) -> int | float:
-    return int(value) if unit in ("epochs", "points") and float(value).is_integer() else float(f"{value:.6g}")
+    return int(value) if unit in ("epoch", "epochs") and float(value).is_integer() else float(f"{value:.6g}")

@@ -1,0 +1,38 @@
+import pytest
+
+from copilot.core.checks.generalisation_gap import GapThresholds, GeneralisationGap
+from copilot.core.detector import detect
+from copilot.core.history import RunHistory
+from tests.core.curves import healthy, with_accuracy
+
+
+def outcome(history, **thresholds):
+    return detect([history], [GeneralisationGap(GapThresholds(**thresholds))])[0][0]
+
+
+def test_gap_of_scores_is_measured_in_points():
+    found = outcome(with_accuracy(0.99, 0.79))
+    assert found.state == "issue"
+    assert found.value("gap_final", "accuracy") == pytest.approx(0.2, abs=0.01)
+    assert found.value("train_final", "accuracy") == pytest.approx(0.98, abs=0.02)
+    assert "points" in found.summary
+
+
+def test_threshold_is_the_users():
+    assert outcome(with_accuracy(0.95, 0.80)).state == "issue"
+    assert outcome(with_accuracy(0.95, 0.80), train_val_gap=0.3).state == "passed"
+
+
+def test_memorising_needs_a_training_error_far_below_the_validation_error():
+    assert outcome(with_accuracy(0.999, 0.75)).value("error_ratio") is not None
+    assert outcome(with_accuracy(0.80, 0.60)).value("error_ratio") is None
+
+
+def test_small_gap_passes_with_evidence():
+    found = outcome(healthy())
+    assert found.state == "passed"
+    assert found.evidence
+
+
+def test_training_only_is_not_applicable():
+    assert outcome(RunHistory.from_arrays(train_loss=[1.0, 0.5, 0.3])).state == "not_applicable"
