@@ -1,0 +1,291 @@
+"""Run one step in a child process under time, memory and environment limits.
+
+The child is a fresh interpreter in its own process group. It gets JSON on stdin, writes progress lines to stdout and
+its result to a file, sees no secrets in its environment, and dies with its parent. Memory is the resident size of the
+whole process tree, watched from outside: an address-space limit would stop PyTorch from starting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import re
+import signal
+import site
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from copilot import errors
+from copilot.errors import CopilotError, InputError, ToolError
+from copilot.utils.logging import no_telemetry
+from copilot.utils.validators import clean_text, without_credentials
+
+Progress = Callable[[float, str], None]
+
+POLL_S = 0.2
+PASSED_ENV = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "MLOPS_COPILOT_HOME",
+    "PYTHONPATH",
+)
+_MARK = "MLOPS_COPILOT_SUPERVISED"
+_TARGET = re.compile(r"copilot(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
+_TAIL_BYTES = 64_000
+_RESULT_BYTES = 64_000_000
+_LINE_BYTES = 10_000
+_MORE = "Run it again with --debug to see more of its messages."
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def run_supervised(
+    target: str,
+    payload: dict[str, Any],
+    *,
+    timeout_s: float,
+    memory_limit_gb: float,
+    progress: Progress | None = None,
+    pass_env: Sequence[str] = (),
+    section: str = "",
+) -> dict[str, Any]:
+    """Call ``function(payload, progress)`` of this package in a child process and return what it returns.
+
+    Parameters
+    ----------
+    target : str
+        ``module:function`` inside the ``copilot`` package.
+    payload : dict
+        JSON values for the function.
+    timeout_s : float
+        Wall-clock seconds, start of the interpreter included.
+    memory_limit_gb : float
+        Resident memory of the child and its descendants, in GiB.
+    progress : callable, optional
+        Called with the child's last fraction and line every 0.2 s, also while the child is silent.
+        Any exception from it (``JobCancelled``) kills the child and passes through.
+    pass_env : sequence of str
+        Environment variables to pass on besides ``PASSED_ENV``.
+    section : str
+        Section of the settings that holds ``timeout_s`` and ``memory_limit_gb``, for the hint of an error.
+
+    Raises
+    ------
+    CopilotError
+        The error that the function raised, as the same class.
+    ToolError
+        A limit was exceeded, the child was killed, or it crashed.
+    """
+    if not _TARGET.fullmatch(target):
+        raise InputError(f"{target!r} is not a function of this package.", "Name it as copilot.module:function.")
+    with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as folder:
+        task, result = Path(folder, "task.json"), Path(folder, "result.json")
+        task.write_text(json.dumps({"target": target, "payload": payload}), encoding="utf-8")
+        with _Child(task, result, folder, pass_env) as child:
+            _watch(child, timeout_s, memory_limit_gb, progress, section)
+        return _outcome(child, result, section)
+
+
+def in_supervised_child() -> bool:
+    """True inside a process that `run_supervised` started."""
+    return os.environ.get(_MARK) == "1"
+
+
+class _Child:
+    """The child process, its last progress and the tail of its stderr; leaving the context kills the whole tree."""
+
+    def __init__(self, task: Path, result: Path, folder: str, pass_env: Sequence[str]) -> None:
+        command = [sys.executable, "-P", "-m", "copilot.utils.supervise", str(result), str(os.getpid())]
+        with task.open("rb") as stdin:
+            self.process = subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(folder, pass_env),
+                cwd=folder,
+                start_new_session=True,
+            )
+        self.last: tuple[float, str] = (0.0, "Starting")
+        self.errors = b""
+        self.tree: set[psutil.Process] = set()
+        self._readers = [
+            threading.Thread(target=self._read_progress, args=(self.process.stdout,), daemon=True),
+            threading.Thread(target=self._read_errors, args=(self.process.stderr,), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        for reader in self._readers:
+            reader.join(timeout=2.0)
+
+    def memory_bytes(self) -> int:
+        """Resident bytes of the child and all its descendants; remembers them, to end them all later."""
+        total = 0
+        with contextlib.suppress(psutil.Error):
+            root = psutil.Process(self.process.pid)
+            self.tree.update(root.children(recursive=True))
+            for process in (root, *self.tree):
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_info().rss
+        return total
+
+    def _kill(self) -> None:
+        self.memory_bytes()
+        if self.process.poll() is None:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
+        for process in self.tree:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self.process.wait()
+
+    def _read_progress(self, stream: IO[bytes]) -> None:
+        with stream:
+            while line := stream.readline(_LINE_BYTES):
+                with contextlib.suppress(ValueError, TypeError):
+                    fraction, text = json.loads(line)
+                    self.last = (min(max(float(fraction), 0.0), 1.0), clean_text(text))
+
+    def _read_errors(self, stream: IO[bytes]) -> None:
+        with stream:
+            while block := stream.read1(_TAIL_BYTES):
+                self.errors = (self.errors + block)[-_TAIL_BYTES:]
+
+
+def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Progress | None, section: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(POLL_S)
+        if progress:
+            progress(*child.last)
+        if child.process.returncode is not None:
+            return
+        if time.monotonic() > deadline:
+            what = f"The step took longer than its limit of {timeout_s:g} s and was stopped."
+            raise ToolError(what, f"Raise {_setting(section, 'timeout_s')} in the settings, or use less data.")
+        if child.memory_bytes() > memory_limit_gb * 1024**3:
+            what = f"The step used more memory than its limit of {memory_limit_gb:g} GB and was stopped."
+            raise ToolError(what, f"Raise {_setting(section, 'memory_limit_gb')} in the settings, or use less data.")
+
+
+def _setting(section: str, name: str) -> str:
+    return f"{section}.{name}" if section else name
+
+
+def _outcome(child: _Child, result: Path, section: str) -> dict[str, Any]:
+    code = child.process.returncode
+    if code != 0 or not result.is_file() or result.stat().st_size > _RESULT_BYTES:
+        lines = _lines(child.errors) or ["it left no message."]
+        error = _killed(-code, section) if code < 0 else ToolError(f"The step crashed: {lines[-1]}", _MORE)
+        error.add_note("\n".join(lines[-40:]))
+        raise error
+    answer = json.loads(result.read_text(encoding="utf-8"))
+    if "error" in answer:
+        raise _same_error(**answer["error"])
+    return answer["result"]
+
+
+def _killed(number: int, section: str) -> ToolError:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = str(number)
+    short = f"The machine may be out of memory: use less data, or lower {_setting(section, 'memory_limit_gb')}."
+    return ToolError(f"The step was killed by signal {name}.", short if name == "SIGKILL" else _MORE)
+
+
+def _lines(stderr: bytes) -> list[str]:
+    lines = stderr.decode("utf-8", "replace").splitlines()
+    return [clean_text(without_credentials(line), 300) for line in lines if line.strip()]
+
+
+def _same_error(kind: str, message: str, hint: str) -> CopilotError:
+    found = getattr(errors, kind, None)
+    known = isinstance(found, type) and issubclass(found, CopilotError)
+    error = CopilotError.__new__(found if known else ToolError)
+    CopilotError.__init__(error, clean_text(message, 1000), clean_text(hint, 1000))  # children take other arguments
+    return error
+
+
+def _environment(folder: str, pass_env: Sequence[str]) -> dict[str, str]:
+    env = {name: os.environ[name] for name in (*PASSED_ENV, *pass_env) if name in os.environ}
+    root = str(Path(__file__).resolve().parents[2])
+    if root not in site.getsitepackages():  # a checkout that may not be installed
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
+    return {**env, _MARK: "1", "MPLBACKEND": "Agg", "MPLCONFIGDIR": folder, "PYTHONUNBUFFERED": "1"}
+
+
+def _main(result: Path, parent: int) -> None:
+    """The child's side: read the task, run it, leave the answer in `result`."""
+    _bind_to_parent(parent)
+    no_telemetry()
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print goes to stderr; stdout carries progress alone
+
+    def progress(fraction: float, text: str) -> None:
+        lines.write(json.dumps([fraction, clean_text(text)]) + "\n")
+        lines.flush()
+
+    task = json.load(sys.stdin)
+    try:
+        answer = {"result": _function(task["target"])(task["payload"], progress)}
+    except CopilotError as error:
+        answer = {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
+    partial = result.with_suffix(".part")
+    partial.write_text(json.dumps(answer), encoding="utf-8")
+    partial.replace(result)
+
+
+def _function(target: str) -> Callable[[dict[str, Any], Progress], dict[str, Any]]:
+    module, _, name = target.partition(":")
+    found = getattr(importlib.import_module(module), name, None)
+    if getattr(found, "__module__", None) != module:  # an import of something else's
+        raise InputError(f"{target!r} is not a function of this package.", "Name it as copilot.module:function.")
+    return found
+
+
+def _bind_to_parent(parent: int) -> None:
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # keeps detached grandchildren in the tree that is watched
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), int(sys.argv[2]))
