@@ -1,0 +1,252 @@
+"""What DVC tracks, read from the text of its own files (`*.dvc`, `dvc.yaml`, `dvc.lock`) of any commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from copilot.errors import InputError
+from copilot.integrations.git_reader import ObjectReader
+from copilot.utils.logging import get_logger
+from copilot.utils.validators import clean_text
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
+MAX_BYTES = 50_000_000
+MAX_DEPTH = 64
+
+log = get_logger(__name__)
+
+
+class Output(NamedTuple):
+    """One tracked file or folder. `path` is relative to the DVC project; `hash` ends with ``.dir`` for a folder.
+
+    `legacy` objects (DVC 1 and 2) lie elsewhere in the cache. `listing` holds path -> (hash, size) where the .dvc file
+    itself lists the folder's files (cloud-versioned remotes).
+    """
+
+    path: str
+    hash: str
+    legacy: bool
+    n_files: int | None
+    size: int | None
+    defined_in: str
+    stage: str | None = None
+    listing: Mapping[str, tuple[str, int | None]] | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        return self.hash.endswith(".dir")
+
+
+class Part(NamedTuple):
+    """What one tracked output gives to a path.
+
+    `name` is the output's path below that path ("" if it is the path or lies above it); `inner` is that path below
+    the output ("" if the whole output counts).
+    """
+
+    output: Output
+    name: str = ""
+    inner: str = ""
+
+    def select(self, listing: Mapping[str, str]) -> dict[str, str]:
+        """The files of the output (path inside it -> hash) that lie at or below the path, by their path from there."""
+        if not self.output.is_folder:
+            return {self.name or posixpath.basename(self.output.path): self.output.hash}
+        if not self.inner:
+            return {posixpath.join(self.name, file): digest for file, digest in listing.items()}
+        if self.inner in listing:
+            return {posixpath.basename(self.inner): listing[self.inner]}
+        above = f"{self.inner}/"
+        return {file.removeprefix(above): digest for file, digest in listing.items() if file.startswith(above)}
+
+
+def parts_of(outputs: Iterable[Output], path: str) -> list[Part]:
+    """The outputs at, below or above `path` (relative to the project, "" for all of it)."""
+    below = f"{path}/" if path else ""
+    parts = []
+    for output in outputs:
+        if output.path == path:
+            parts.append(Part(output))
+        elif output.path.startswith(below):
+            parts.append(Part(output, name=output.path.removeprefix(below)))
+        elif path.startswith(f"{output.path}/"):
+            parts.append(Part(output, inner=path.removeprefix(f"{output.path}/")))
+    return parts
+
+
+class OutputReader:
+    """Tracked outputs of any commit of a project that lies at `prefix` in its repository; what was seen is kept."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = [name for name in prefix.split("/") if name]
+        self._files: dict[tuple[str, int], tuple[tuple[str, str], ...]] = {}
+        self._outputs: dict[tuple[tuple[str, str], ...], tuple[Output, ...]] = {}
+
+    def outputs(self, objects: ObjectReader, tree: str) -> tuple[Output, ...]:
+        """The outputs by path, from the root folder (a Git tree id) of a commit."""
+        for name in self._prefix:
+            found = [entry.id for entry in objects.folder(tree) if entry.name == name and entry.is_folder]
+            if not found:
+                return ()
+            tree = found[0]
+        files = self._find(objects, tree)
+        if files not in self._outputs:
+            self._outputs[files] = read_outputs({path: objects.read(blob) for path, blob in files})
+        return self._outputs[files]
+
+    def _find(self, objects: ObjectReader, tree: str, depth: int = 0) -> tuple[tuple[str, str], ...]:
+        """Path and object id of DVC's files in a folder; a folder with a .dvc folder of its own is another project."""
+        if (tree, depth) not in self._files:
+            entries = objects.folder(tree)
+            found = [(entry.name, entry.id) for entry in entries if entry.is_file and is_dvc_file(entry.name)]
+            folders = [entry for entry in entries if entry.is_folder]
+            nested = depth > 0 and any(folder.name == ".dvc" for folder in folders)
+            for folder in () if nested or depth >= MAX_DEPTH else folders:
+                below = self._find(objects, folder.id, depth + 1) if folder.name != ".dvc" else ()
+                found += [(f"{folder.name}/{path}", blob) for path, blob in below]
+            self._files[tree, depth] = () if nested else tuple(found)
+        return self._files[tree, depth]
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder at or above `start` with a .dvc folder in it.
+
+    Raises
+    ------
+    InputError
+        There is none; the hint says what to set up.
+    """
+    start = Path(os.path.realpath(start.expanduser()))
+    if not start.exists():
+        raise InputError(
+            f"No such folder: {clean_text(start)}", "Set dvc.repo to a folder of a Git repository with DVC."
+        )
+    above = [start, *start.parents]
+    for folder in above:
+        if (folder / ".dvc").is_dir():
+            return folder
+    if any((folder / ".git").exists() for folder in above):
+        raise InputError(f"DVC is not set up in {clean_text(start)}.", "Set it up: dvc init; then dvc add FOLDER")
+    hint = "Set dvc.repo to a Git repository with DVC, or start one: git init && dvc init"
+    raise InputError(f"{clean_text(start)} is in no Git repository with DVC.", hint)
+
+
+def is_dvc_file(name: str) -> bool:
+    """Whether a file of this name can define tracked data."""
+    return name in ("dvc.yaml", "dvc.lock") or (name.endswith(".dvc") and name != ".dvc")
+
+
+def is_hash(text: str) -> bool:
+    """Whether `text` is a content hash as DVC writes it; anything else must never become part of a path."""
+    return bool(_HASH.fullmatch(text))
+
+
+def folder_hash(files: Mapping[str, str]) -> str:
+    """DVC's hash of a folder that holds `files` (path inside it -> content hash)."""
+    rows = [{"md5": digest, "relpath": path} for path, digest in sorted(files.items())]
+    return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def read_outputs(files: Mapping[str, bytes]) -> tuple[Output, ...]:
+    """The outputs that DVC's files of one commit define, by path.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Path relative to the DVC project -> content. A file that is not valid is left out.
+    """
+    parsed = {path: _mapping(path, content) for path, content in files.items()}
+    outputs = []
+    for path, content in parsed.items():
+        folder, name = posixpath.split(path)
+        if name == "dvc.lock":
+            outputs += _locked_outputs(path, content, parsed.get(posixpath.join(folder, "dvc.yaml"), {}))
+        elif name != "dvc.yaml":
+            outputs += [
+                _output(row, posixpath.join(folder, _text(content.get("wdir"))), path) for row in _rows(content)
+            ]
+    found = {output.path: output for output in outputs if output}
+    return tuple(found[path] for path in sorted(found))
+
+
+def _locked_outputs(path: str, lock: dict, pipeline: dict) -> list[Output | None]:
+    """Outputs of the stages of a dvc.lock; metrics, plots and uncached outputs belong to Git and are left out."""
+    stages, declared = lock.get("stages", lock), pipeline.get("stages") or {}
+    if not isinstance(stages, dict) or not isinstance(declared, dict):
+        return []
+    outputs = []
+    for name, stage in stages.items():
+        if not isinstance(stage, dict):
+            continue
+        own = declared.get(str(name).split("@")[0]) or {}
+        own = own if isinstance(own, dict) else {}
+        own = own.get("do", own) if isinstance(own.get("do", own), dict) else own  # a foreach stage
+        folder = posixpath.join(posixpath.dirname(path), _text(own.get("wdir")))
+        left_out = _left_out(own)
+        outputs += [_output(row, folder, path, str(name)) for row in _rows(stage) if row.get("path") not in left_out]
+    return outputs
+
+
+def _left_out(stage: dict) -> set[str]:
+    paths = set()
+    for section in ("outs", "metrics", "plots"):
+        items = stage.get(section)
+        for item in items if isinstance(items, list) else []:
+            options = next(iter(item.values()), None) if isinstance(item, dict) else None
+            uncached = isinstance(options, dict) and options.get("cache") is False
+            if section != "outs" or uncached:
+                paths.add(str(next(iter(item), "")) if isinstance(item, dict) else str(item))
+    return paths
+
+
+def _output(row: dict, folder: str, defined_in: str, stage: str | None = None) -> Output | None:
+    path = posixpath.normpath(posixpath.join(folder, str(row.get("path", ""))))
+    outside = "://" in path or path.startswith(("/", "../")) or path in (".", "..")
+    listing = _listing(row.get("files"))
+    digest = folder_hash({name: file[0] for name, file in listing.items()}) if listing else str(row.get("md5") or "")
+    if outside or row.get("cache") is False or not is_hash(digest):
+        return None
+    legacy = row.get("hash", "md5-dos2unix") != "md5"
+    n_files = len(listing) if listing else row.get("nfiles") if digest.endswith(".dir") else 1
+    return Output(path, digest, legacy, _count(n_files), _count(row.get("size")), defined_in, stage, listing)
+
+
+def _listing(files: Any) -> dict[str, tuple[str, int | None]] | None:
+    if not isinstance(files, list):
+        return None
+    rows = [row for row in files if isinstance(row, dict) and row.get("relpath")]
+    return {
+        str(row["relpath"]): (str(row.get("md5") or row.get("etag") or ""), _count(row.get("size"))) for row in rows
+    }
+
+
+def _mapping(path: str, content: bytes) -> dict:
+    try:
+        value = yaml.load(content, Loader=_LOADER) if len(content) <= MAX_BYTES else None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        log.info("DVC file left out", path=path, problem=str(error))
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _rows(stage: dict) -> list[dict]:
+    rows = stage.get("outs")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
