@@ -14,10 +14,12 @@ from copilot.utils.validators import clean_text, home_folder, safe_file_name
 if TYPE_CHECKING:
     from copilot.chat.answers import Answer
     from copilot.core.checks.base import Check
+    from copilot.core.checks.describe import CheckDescription
     from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
     from copilot.core.papers import ResearchResult
+    from copilot.health import HealthItem
     from copilot.integrations.mlflow_client import MlflowSource
     from copilot.results import AnalysisList, AnalysisResult
     from copilot.store import Store
@@ -60,7 +62,8 @@ class CopilotAnalyzer:
     @cached_property
     def source(self) -> MlflowSource:
         """The MLflow store that the settings name."""
-        from copilot.integrations.mlflow_client import MlflowSource
+        from copilot.health import HealthItem
+    from copilot.integrations.mlflow_client import MlflowSource
 
         return MlflowSource(self.settings.mlflow)
 
@@ -263,6 +266,20 @@ class CopilotAnalyzer:
         if result is None and run_id is None:
             raise InputError("Which run is the question about?", "Pass --run-id.")
         return answer(question, (result or self.analyze_model(str(run_id))).analysis)
+
+    # Housekeeping.
+
+    def health(self) -> list[HealthItem]:
+        """Whether the installation and what it talks to work."""
+        from copilot.health import look
+
+        return look(self)
+
+    def describe_checks(self) -> list[CheckDescription]:
+        """Every check with its documentation and the thresholds in force."""
+        from copilot.core.checks.describe import describe
+
+        return [describe(check, self.settings.detection.ignore) for check in self.checks]
 
 
 def _versions() -> dict[str, str]:

@@ -63,6 +63,9 @@ def find_causes(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Out
         "underfitting": _underfitting,
         "unstable": lambda *_: {"optimization": (3.0, ("OVF104",)), "capacity": (0.0, ())},
     }
+    gap = by_code.get("OVF101")
+    if verdict == "inconclusive" and gap is not None and gap.severity == "high":
+        scorers["inconclusive"] = _overfitting
     if verdict not in scorers:
         return (Cause(cause="none", probability=1.0),)
     scores = scorers[verdict](history, by_code)
@@ -93,7 +96,7 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
         ),
         "capacity": (0.4 * wide - 0.2, ("OVF101",) if wide else ()),
         "label_noise": (1.2 * lost_score - 0.6, ("OVF102",) if lost_score else ()),
-        "distribution_shift": (1.5 * early_gap - 1.0, ("OVF101",) if early_gap else ()),
+        "distribution_shift": (2.0 * early_gap - 1.0, ("OVF101",) if early_gap else ()),
     }
     if n_val is not None:
         scores["validation_too_small"] = (1.0 if n_val < SMALL_VALIDATION_SET else -2.0, ())
@@ -101,12 +104,12 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
 
 
 def _opened_early(gap: Outcome | None) -> bool:
-    """Whether most of the final score gap was there at the first epoch already."""
-    if gap is None:
+    """Whether half of the final score gap was there in the first quarter, though training never memorised its images."""
+    if gap is None or gap.value("error_ratio") is not None:
         return False
     final = {e.quantity: e.value for e in gap.evidence if e.name == "gap_final" and e.unit == "fraction"}
-    first = {e.quantity: e.value for e in gap.evidence if e.name == "gap_first" and e.unit == "fraction"}
-    return any(f >= 0.1 and (first.get(q) or 0) >= 0.7 * f for q, f in final.items() if f is not None)
+    early = {e.quantity: e.value for e in gap.evidence if e.name == "gap_early" and e.unit == "fraction"}
+    return any(f >= 0.1 and (early.get(q) or 0) >= 0.5 * f for q, f in final.items() if f is not None)
 
 
 def _underfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:

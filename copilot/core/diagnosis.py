@@ -89,8 +89,15 @@ def _verdict(history: RunHistory, by_code: dict[str, Outcome]) -> tuple[Verdict,
         return "inconclusive", 0.8, "none"
     if divergence.value("rise_within_noise") is not None:
         return "inconclusive", 0.7, "none"
-    gap_open = 0.25 if _is(by_code, GAP) else 0.0
-    return "healthy", max(0.5, divergence.confidence - gap_open), "low" if gap_open else "none"
+    if _gap_is_high(by_code):
+        return "inconclusive", 0.7, "none"
+    doubt = 0.25 if _is(by_code, GAP) else 0.0
+    return "healthy", max(0.5, divergence.confidence - doubt), "low" if doubt else "none"
+
+
+def _gap_is_high(by_code: dict[str, Outcome]) -> bool:
+    """A wide gap without memorising: overfitting, or validation images of another kind; curves cannot tell."""
+    return _is(by_code, GAP) and by_code[GAP].severity == "high"
 
 
 def _tells_overfitting(outcome: Outcome) -> bool:
@@ -117,7 +124,8 @@ def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome],
         return f"Unstable. {by_code[INSTABILITY].summary} Most likely cause: {cause}."
     if verdict == "healthy":
         tail = f" {by_code[PLATEAU].summary}" if PLATEAU in by_code and by_code[PLATEAU].evidence else ""
-        return f"Healthy: no sign of overfitting.{keep}{tail}"
+        gap = f" Mind the gap: {by_code[GAP].summary}" if _is(by_code, GAP) else ""
+        return f"Healthy: validation is not getting worse.{gap}{keep}{tail}"
     return f"Inconclusive. {_what_is_missing(history, by_code)}"
 
 
@@ -140,4 +148,9 @@ def _what_is_missing(history: RunHistory, by_code: dict[str, Outcome]) -> str:
     points = _points(history)
     if points < MIN_POINTS:
         return f"Validation has {points} epochs; it takes at least {MIN_POINTS}. Train longer or log more often."
+    if _gap_is_high(by_code):
+        return (
+            f"{by_code[GAP].summary} Validation is not getting worse and training is not perfect, so the curves alone do not "
+            "tell overfitting from validation images of another kind. Compare the two sets."
+        )
     return "Validation rises, but no more than its noise explains. Validate on more images or train with another seed."

@@ -43,13 +43,15 @@ class GeneralisationGap(BaseCheck):
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (val - train) / np.abs(start)
         wide = batch.val_smooth - batch.train_smooth >= self.thresholds.train_val_gap
+        quarter = (batch.points - 1) // 4
         since = np.minimum(last_index_where(~wide) + 1, batch.points - 1)
         return {
             "train": train,
             "val": val,
             "gap": val - train,
             "share": share,
-            "first_gap": batch.val_smooth[:, 0] - batch.train_smooth[:, 0],
+            "early_gap": batch.val_smooth[:, quarter] - batch.train_smooth[:, quarter],
+            "early": batch.epochs[:, quarter],
             "since": take(batch.epochs, since),
             "last": batch.epochs[:, -1],
         }
@@ -98,7 +100,7 @@ class GeneralisationGap(BaseCheck):
             row.evidence("train_final", row.logged("train"), unit=unit, epoch=last, source=row.pair.train_name or ""),
             row.evidence("val_final", row.logged("val"), unit=unit, epoch=last, source=row.pair.val_name or ""),
             row.evidence("gap_final", row["gap"], unit=unit, epoch=last),
-            row.evidence("gap_first", row["first_gap"], unit=unit),
+            row.evidence("gap_early", row["early_gap"], unit=unit, epoch=row["early"]),
             *self._memorised_evidence(row),
         ]
 

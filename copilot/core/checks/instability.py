@@ -82,10 +82,10 @@ class Instability(BaseCheck):
 
     def _diverged(self, row: Row) -> float:
         t = self.thresholds
-        if row["end"] <= row["best"] or row["rise_noise"] < 3:
+        if row["end"] <= row["best"]:
             return -3.0
-        lost = np.log(max(row["lost"], 1e-6) / t.diverged)
         exploded = np.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" else -3.0
+        lost = np.log(max(row["lost"], 1e-6) / t.diverged) if row["rise_noise"] >= 3 else -3.0
         return float(max(lost, exploded))
 
     def _not_finite(self, history: RunHistory) -> Outcome | None:

@@ -1,0 +1,135 @@
+"""Commands about runs: analyze, scan, compare, report, ask."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from copilot.cli.session import Session, common
+from copilot.errors import InputError
+
+FAIL_ON = click.option(
+    "--fail-on", type=click.Choice(["low", "medium", "high"]), help="Exit 1 if a finding is this severe or more."
+)
+
+
+@click.command()
+@click.option("--run-id", metavar="ID", help="MLflow run.")
+@click.option("--model-uri", metavar="URI", help="runs:/ID/model, models:/NAME/3 or models:/NAME@ALIAS.")
+@click.option("--history", metavar="FILE", help="CSV or JSON of curves, or a TensorBoard event folder.")
+@FAIL_ON
+@common("table", "json", "markdown", "junit", "sarif")
+def analyze(
+    session: Session, run_id: str | None, model_uri: str | None, history: str | None, fail_on: str | None
+) -> int:
+    """Judge one run: verdict, onset, cause, evidence, what to do."""
+    if sum(x is not None for x in (run_id, model_uri, history)) != 1:
+        raise click.UsageError("Name what to analyse: one of --run-id, --model-uri or --history.")
+    analyzer = session.analyzer()
+    result = analyzer.analyze_history(history) if history is not None else analyzer.analyze_model(run_id or model_uri)
+    _show(session, result)
+    return exit_code([result], fail_on)
+
+
+@click.command()
+@click.option("--experiment", metavar="NAME", help="Default: mlflow.experiment_name of the settings.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many runs, newest first.")
+@FAIL_ON
+@common()
+def scan(session: Session, experiment: str | None, limit: int | None, fail_on: str | None) -> int:
+    """Judge every run of an experiment."""
+    with session.progress("Reading runs") as progress:
+        results = session.analyzer().scan(experiment, limit=limit, progress=progress)
+    _show_many(session, results)
+    return exit_code(results, fail_on)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="RUN RUN...")
+@FAIL_ON
+@common()
+def compare(session: Session, runs: tuple[str, ...], fail_on: str | None) -> int:
+    """Judge the named runs, side by side."""
+    with session.progress("Reading runs") as progress:
+        results = session.analyzer().compare(runs, progress=progress)
+    _show_many(session, results)
+    return exit_code(results, fail_on)
+
+
+@click.command()
+@click.option("--run-id", metavar="ID", help="MLflow run.")
+@click.option("--history", metavar="FILE", help="CSV or JSON of curves, or a TensorBoard event folder.")
+@click.option(
+    "--formats", metavar="LIST", help="Comma-separated: html,pdf,json,markdown. Default: output.format of the settings."
+)
+@click.option("--output-dir", metavar="DIR", help="Default: output.directory of the settings.")
+@common()
+def report(
+    session: Session, run_id: str | None, history: str | None, formats: str | None, output_dir: str | None
+) -> int:
+    """Write the reports of a run."""
+    if (run_id is None) == (history is None):
+        raise click.UsageError("Name the run: --run-id or --history.")
+    analyzer = session.analyzer()
+    result = analyzer.analyze_model(run_id) if run_id else analyzer.analyze_history(history)
+    wanted = [f.strip() for f in formats.split(",") if f.strip()] if formats is not None else None
+    if formats is not None and not wanted:
+        raise InputError("--formats is empty.", "Name formats, for instance html,pdf.")
+    for path in analyzer.report(result, wanted, output_dir):
+        session.emit(str(path))
+    return 0
+
+
+@click.command()
+@click.argument("question")
+@click.option("--run-id", metavar="ID", help="MLflow run.")
+@click.option("--history", metavar="FILE", help="CSV or JSON of curves, or a TensorBoard event folder.")
+@common()
+def ask(session: Session, question: str, run_id: str | None, history: str | None) -> int:
+    """Ask a question about a run; every number in the answer names its evidence."""
+    if (run_id is None) == (history is None):
+        raise click.UsageError("Name the run: --run-id or --history.")
+    analyzer = session.analyzer()
+    result = analyzer.analyze_history(history) if history is not None else None
+    answer = analyzer.ask(question, run_id, result=result)
+    if session.format == "json":
+        session.emit(answer.model_dump_json(indent=2))
+    else:
+        session.emit(answer.as_text() if session.format == "table" else answer.as_markdown())
+    return 0
+
+
+def exit_code(results, fail_on: str | None) -> int:
+    """1 if an issue is at or above `fail_on`, else 0."""
+    if fail_on is None:
+        return 0
+    from copilot.core.findings import SEVERITIES
+
+    worst = max((SEVERITIES.index(f.severity) for r in results for f in r.findings if f.state == "issue"), default=0)
+    return int(worst >= SEVERITIES.index(fail_on))
+
+
+def _show(session: Session, result) -> None:
+    if session.format == "table":
+        from copilot.cli.tables import analysis_table
+
+        session.show(analysis_table(result.analysis))
+        return
+    from copilot.reporting import render
+
+    session.emit(result.to_json() if session.format == "json" else str(render(result.analysis, session.format)))
+
+
+def _show_many(session: Session, results) -> None:
+    from copilot.cli.tables import markdown_rows, runs_table
+
+    if session.format == "json":
+        session.emit(results.to_json())
+    elif session.format == "markdown":
+        session.emit(markdown_rows([r.analysis for r in results]))
+    else:
+        session.show(runs_table([r.analysis for r in results]))
+    for run_id, reason in results.failed.items():
+        if not session.quiet:
+            print(f"Left out {run_id}: {reason}", file=sys.stderr)  # noqa: T201 - a line on stderr

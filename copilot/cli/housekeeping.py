@@ -1,0 +1,111 @@
+"""Commands about the installation: doctor, config, checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from copilot.cli.session import Session, common
+from copilot.errors import InputError
+
+
+@click.command()
+@common("table", "json")
+def doctor(session: Session) -> int:
+    """See whether everything works, and what to do where it does not."""
+    from copilot.cli.tables import as_json, health_table
+
+    items = session.analyzer().health()
+    if session.format == "json":
+        session.emit(as_json(items))
+    else:
+        session.show(health_table(items))
+    return 3 if any(item.state == "failed" for item in items) else 0
+
+
+@click.group()
+def config() -> None:
+    """The settings file."""
+
+
+@config.command()
+@click.argument("file", default="mlops_copilot_config.yaml")
+@common("table")
+def init(session: Session, file: str) -> int:
+    """Write a settings file to start from."""
+    from importlib.resources import files
+
+    path = Path(file)
+    if path.exists():
+        raise InputError(f"{file} is there already.", "Name another file, or change that one.")
+    template = files("copilot").joinpath("templates/configs/default.yaml").read_text(encoding="utf-8")
+    try:
+        path.write_text(template, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}.", "Choose another place.") from error
+    session.note(f"Wrote {file}. Set mlflow.tracking_uri in it, then run `mlops-copilot doctor`.")
+    return 0
+
+
+@config.command()
+@click.argument("file", required=False)
+@common("table")
+def check(session: Session, file: str | None) -> int:
+    """See whether a settings file is valid."""
+    from copilot.analyzer import CopilotAnalyzer
+    from copilot.utils.config import find_settings_file
+
+    found = find_settings_file(file or session.config)
+    CopilotAnalyzer(found)
+    session.emit(f"{found or 'The defaults'}: valid.")
+    return 0
+
+
+@config.command()
+@common("table", "json")
+def show(session: Session) -> int:
+    """Show the settings in force; secrets are masked."""
+    import json
+
+    import yaml
+
+    settings = session.analyzer().settings.public()
+    session.emit(
+        json.dumps(settings, indent=2) if session.format == "json" else yaml.safe_dump(settings, sort_keys=False)
+    )
+    return 0
+
+
+@click.group()
+def checks() -> None:
+    """The checks, their thresholds and what they mean."""
+
+
+@checks.command(name="list")
+@common()
+def list_(session: Session) -> int:
+    """List every check."""
+    from copilot.cli.tables import as_json, checks_table
+
+    found = session.analyzer().describe_checks()
+    if session.format == "json":
+        session.emit(as_json(found))
+    else:
+        session.show(checks_table(found, markdown=session.format == "markdown"))
+    return 0
+
+
+@checks.command()
+@click.argument("code")
+@common("table", "json")
+def explain(session: Session, code: str) -> int:
+    """Explain one check: what it measures, its thresholds, how to mute it."""
+    from copilot.cli.tables import check_page
+
+    found = {c.code: c for c in session.analyzer().describe_checks()}
+    if code.upper() not in found:
+        raise InputError(f"Unknown check '{code[:20]}'.", f"Known: {', '.join(found)}")
+    chosen = found[code.upper()]
+    session.emit(chosen.model_dump_json(indent=2) if session.format == "json" else check_page(chosen))
+    return 0
