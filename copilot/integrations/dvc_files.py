@@ -15,15 +15,12 @@ import yaml
 
 from copilot.errors import InputError
 from copilot.integrations.git_reader import ObjectReader
-from copilot.utils.logging import get_logger
 from copilot.utils.validators import clean_text
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 MAX_BYTES = 50_000_000
 MAX_DEPTH = 64
-
-log = get_logger(__name__)
 
 
 class Output(NamedTuple):
@@ -165,7 +162,7 @@ def read_outputs(files: Mapping[str, bytes]) -> tuple[Output, ...]:
     files : mapping of str to bytes
         Path relative to the DVC project -> content. A file that is not valid is left out.
     """
-    parsed = {path: _mapping(path, content) for path, content in files.items()}
+    parsed = {path: _mapping(content) for path, content in files.items()}
     outputs = []
     for path, content in parsed.items():
         folder, name = posixpath.split(path)
@@ -192,8 +189,8 @@ def _locked_outputs(path: str, lock: dict, pipeline: dict) -> list[Output | None
         own = own if isinstance(own, dict) else {}
         own = own.get("do", own) if isinstance(own.get("do", own), dict) else own  # a foreach stage
         folder = posixpath.join(posixpath.dirname(path), _text(own.get("wdir")))
-        left_out = _left_out(own)
-        outputs += [_output(row, folder, path, str(name)) for row in _rows(stage) if row.get("path") not in left_out]
+        kept = [row for row in _rows(stage) if _text(row.get("path")) not in _left_out(own)]
+        outputs += [_output(row, folder, path, str(name)) for row in kept]
     return outputs
 
 
@@ -205,15 +202,16 @@ def _left_out(stage: dict) -> set[str]:
             options = next(iter(item.values()), None) if isinstance(item, dict) else None
             uncached = isinstance(options, dict) and options.get("cache") is False
             if section != "outs" or uncached:
-                paths.add(str(next(iter(item), "")) if isinstance(item, dict) else str(item))
+                paths.add(_text(next(iter(item), "") if isinstance(item, dict) else item))
     return paths
 
 
 def _output(row: dict, folder: str, defined_in: str, stage: str | None = None) -> Output | None:
-    path = posixpath.normpath(posixpath.join(folder, str(row.get("path", ""))))
-    outside = "://" in path or path.startswith(("/", "../")) or path in (".", "..")
+    written = _text(row.get("path"))
+    path = posixpath.normpath(posixpath.join(folder, written))
+    outside = "://" in written or path.startswith(("/", "../")) or path in (".", "..")
     listing = _listing(row.get("files"))
-    digest = folder_hash({name: file[0] for name, file in listing.items()}) if listing else str(row.get("md5") or "")
+    digest = folder_hash({name: file[0] for name, file in listing.items()}) if listing else _text(row.get("md5"))
     if outside or row.get("cache") is False or not is_hash(digest):
         return None
     legacy = row.get("hash", "md5-dos2unix") != "md5"
@@ -224,17 +222,14 @@ def _output(row: dict, folder: str, defined_in: str, stage: str | None = None) -
 def _listing(files: Any) -> dict[str, tuple[str, int | None]] | None:
     if not isinstance(files, list):
         return None
-    rows = [row for row in files if isinstance(row, dict) and row.get("relpath")]
-    return {
-        str(row["relpath"]): (str(row.get("md5") or row.get("etag") or ""), _count(row.get("size"))) for row in rows
-    }
+    rows = [row for row in files if isinstance(row, dict)]
+    return {_text(row.get("relpath")): (_text(row.get("md5")), _count(row.get("size"))) for row in rows}
 
 
-def _mapping(path: str, content: bytes) -> dict:
+def _mapping(content: bytes) -> dict:
     try:
         value = yaml.load(content, Loader=_LOADER) if len(content) <= MAX_BYTES else None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        log.info("DVC file left out", path=path, problem=str(error))
+    except (yaml.YAMLError, RecursionError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -245,6 +240,7 @@ def _rows(stage: dict) -> list[dict]:
 
 
 def _text(value: Any) -> str:
+    # never str(): aliases can make a small YAML file a huge text
     return value if isinstance(value, str) else ""
 
 

@@ -32,7 +32,6 @@ class DvcStore:
     """Objects of the DVC project in `root`, read through the remote called `remote`, or the project's default one."""
 
     def __init__(self, root: Path, remote: str | None = None) -> None:
-        self._root = root
         try:
             self._config = Config(str(root / ".dvc"))
         except DvcException as error:

@@ -440,6 +440,9 @@ def test_hostile_dvc_files_are_left_out(project):
     (project / "broken.dvc").write_text("outs: [\n")
     (project / "odd.dvc").write_text("- 1\n- 2\n")
     (project / "far.dvc").write_text(f"outs:\n- path: ../../far\n  md5: {'0' * 32}\n  hash: md5\n")
+    (project / "cloud.dvc").write_text(f"outs:\n- path: s3://bucket/far\n  md5: {'0' * 32}\n  hash: md5\n")
+    laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    (project / "laughs.dvc").write_text(f"a0: &a0 [x]\n{laughs}outs:\n- path: *a29\n  md5: *a29\n")
     commit(project, "Hostile files")
     assert [row.path for row in DvcManager(project).datasets()] == ["images"]
     assert read_outputs({"a.dvc": b"outs: 3", "dvc.lock": b"stages: [1]", "dvc.yaml": b"stages: no"}) == ()
