@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from copilot.core.alignment import Curve, align_pair, clean_series, epoch_axis
+from copilot.core.alignment import Curve, Notes, align_pair, clean_series, epoch_axis
 from copilot.core.findings import HistoryRecord, PairRecord
 from copilot.core.naming import Kind, MetricName, is_fraction, parse_metric_name
 from copilot.errors import InputError
@@ -145,7 +145,7 @@ class RunHistory:
         InputError
             None of the names is a metric that can be recognised.
         """
-        series, notes = list(series), list(warnings)
+        series, notes = list(series), Notes(warnings)
         axis = epoch_axis([(s.name, s.steps, s.values) for s in series])
         named: list[tuple[MetricName, Curve]] = []
         for item in series:
@@ -154,7 +154,7 @@ class RunHistory:
                 used = axis if item.steps is not None else None
                 named.append((parsed, clean_series(item.name, item.values, item.steps, item.times, notes, axis=used)))
         if axis and named:
-            notes.append(f"Epochs are taken from the logged metric '{axis.name}'; steps count batches.")
+            notes.add("Epochs are taken from {}; steps count something else.", axis.name)
         if not named:
             seen = ", ".join(sorted({s.name for s in series})[:6]) or "nothing"
             raise InputError(
@@ -211,7 +211,7 @@ def _nullable(values: np.ndarray) -> tuple[float | None, ...]:
 
 
 def _choose_sides(
-    named: list[tuple[MetricName, Curve]], notes: list[str]
+    named: list[tuple[MetricName, Curve]], notes: Notes
 ) -> dict[str, dict[str, tuple[MetricName, Curve]]]:
     """For each quantity, the series that stands for train and the one that stands for validation."""
     by_quantity: dict[str, dict[str, list[tuple[MetricName, Curve]]]] = {}
@@ -226,38 +226,41 @@ def _choose_sides(
         if unsplit and ("val" in splits or "test" in splits or not has_named_train):
             train += unsplit  # `loss` beside `val_loss`, or a run that names no split at all
         elif unsplit:
-            notes.append(f"'{unsplit[0][0].name}' does not say whether it is training or validation; it was left out.")
+            notes.add(
+                "Left out, for the name does not say whether it is training or validation: {}.", unsplit[0][0].name
+            )
         if train:
             sides["train"] = _best_series(train, notes)
-        if "val" in splits:
+        if "val" in splits and (_has_curve(splits["val"]) or not _has_curve(splits.get("test", []))):
             sides["val"] = _best_series(splits["val"], notes)
         elif "test" in splits:
             sides["val"] = _best_series(splits["test"], notes)
-            if len(sides["val"][1].values) > 1:
-                notes.append(
-                    f"'{sides['val'][0].name}' serves as validation: no validation series of {quantity} was logged."
-                )
+            if _has_curve(splits["test"]):
+                notes.add("Serves as validation, for no validation series was logged: {}.", sides["val"][0].name)
         if sides:
             chosen[quantity] = sides
     return chosen
 
 
-def _best_series(candidates: list[tuple[MetricName, Curve]], notes: list[str]) -> tuple[MetricName, Curve]:
+def _has_curve(candidates: list[tuple[MetricName, Curve]]) -> bool:
+    return any(len(curve.values) > 1 for _, curve in candidates)
+
+
+def _best_series(candidates: list[tuple[MetricName, Curve]], notes: Notes) -> tuple[MetricName, Curve]:
     """Per-epoch series win over per-step ones, longer ones over a single closing value."""
     ranked = sorted(candidates, key=lambda mc: (len(mc[1].values) < 2, mc[0].rank, -len(mc[1].values), len(mc[0].name)))
     if len(ranked) > 1:
-        others = ", ".join(f"'{m.name}'" for m, _ in ranked[1:4])
-        notes.append(f"'{ranked[0][0].name}' was used; {others} say the same quantity.")
+        for other, _ in ranked[1:]:
+            notes.add(f"'{ranked[0][0].name}' was used; not used for the same quantity: {{}}.", other.name)
     return ranked[0]
 
 
 def _assemble(
-    chosen: dict[str, dict[str, tuple[MetricName, Curve]]], name: str, params: dict, notes: list[str]
+    chosen: dict[str, dict[str, tuple[MetricName, Curve]]], name: str, params: dict, notes: Notes
 ) -> RunHistory:
     aligned = []
     for quantity, sides in chosen.items():
-        train = _as_fraction(quantity, sides.get("train"), notes)
-        val = _as_fraction(quantity, sides.get("val"), notes)
+        train, val = _as_fractions(quantity, sides, notes)
         aligned.append((quantity, sides, *align_pair(quantity, train, val, notes)))
     epochs = np.unique(np.concatenate([np.concatenate([t.steps, v.steps]) for _, _, t, v in aligned]))
     pairs = [_pair(quantity, sides, train, val, epochs) for quantity, sides, train, val in aligned]
@@ -265,18 +268,27 @@ def _assemble(
         key=lambda p: (not p.complete, p.kind != "loss", p.quantity != "loss", p.quantity != "accuracy", p.quantity)
     )
     times = _times(epochs, [curve for _, _, *curves in aligned for curve in curves])
-    return RunHistory(epochs, tuple(pairs), tuple(dict.fromkeys(notes)), name, times, params)
+    return RunHistory(epochs, tuple(pairs), notes.lines(), name, times, params)
 
 
-def _as_fraction(quantity: str, side: tuple[MetricName, Curve] | None, notes: list[str]) -> Curve | None:
-    if side is None:
-        return None
-    metric, curve = side
+def _as_fractions(
+    quantity: str, sides: dict[str, tuple[MetricName, Curve]], notes: Notes
+) -> tuple[Curve | None, Curve | None]:
+    """Both sides, divided by 100 where they were logged in percent."""
+    curves = {split: curve for split, (_, curve) in sides.items()}
+    if is_fraction(quantity):
+        highest = {split: _percent_peak(curve) for split, curve in curves.items()}
+        limit = 1.0 if max(highest.values()) > PERCENT_FROM else PERCENT_FROM  # one side in percent: so is the other
+        for split in [split for split, peak in highest.items() if peak > limit]:
+            notes.add("Logged in percent, so that it was divided by 100: {}.", sides[split][0].name)
+            curves[split] = curves[split].scaled(0.01)
+    return curves.get("train"), curves.get("val")
+
+
+def _percent_peak(curve: Curve) -> float:
+    """The largest value of a curve that lies between 0 and 100, else 0."""
     finite = curve.values[np.isfinite(curve.values)]
-    if is_fraction(quantity) and finite.size and PERCENT_FROM < finite.max() <= 100.0 and finite.min() >= 0:
-        notes.append(f"'{metric.name}' is in percent; it was divided by 100.")
-        return curve.scaled(0.01)
-    return curve
+    return float(finite.max()) if finite.size and finite.min() >= 0 and finite.max() <= 100 else 0.0
 
 
 def _pair(quantity: str, sides: dict, train: Curve, val: Curve, epochs: np.ndarray) -> Pair:
