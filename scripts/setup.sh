@@ -36,7 +36,10 @@ missing_packages() {
   has_library pangoft2-1.0 || echo libpangoft2-1.0-0
   has_library harfbuzz-subset || echo libharfbuzz-subset0
   has_font || echo fonts-dejavu-core
-  [ "$level" != dev ] || has_chromium || echo chromium
+  if [ "$level" = dev ]; then # the browser tests: Chromium, and what Playwright's driver is linked with
+    has_chromium || echo chromium
+    has_library atomic || echo libatomic1
+  fi
 }
 
 install_packages() {

@@ -91,8 +91,9 @@ def _dashboard(binaries: Path, port: int, cwd: Path, env: dict[str, str]) -> Ite
         _wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        family = [process, *process.children(recursive=True)] if process.is_running() else []
-        process.terminate()
+        family = [process, *process.children(recursive=True)] if process.poll() is None else []
+        if family:
+            process.terminate()
         _, alive = psutil.wait_procs(family, timeout=15)
         for left in alive:
             left.kill()
