@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from importlib.util import find_spec
@@ -370,19 +371,17 @@ def postgres_programs() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
+def postgres():
     """A throw-away PostgreSQL server on loopback; it refuses to run as root, so it then runs as nobody."""
     if find_spec("psycopg") is None:
         pytest.skip("PostgreSQL: the driver psycopg is not installed (pip install 'mlops-copilot[postgres]')")
     if (programs := postgres_programs()) is None:
         pytest.skip("PostgreSQL: no server programs (initdb) on this machine")
-    folder = Path("/tmp") / tmp_path_factory.mktemp("postgres").relative_to("/tmp")
+    folder = Path(tempfile.mkdtemp(prefix="copilot-postgres-", dir="/tmp"))  # pytest's own folders are closed to nobody
     user = {}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        for parent in [folder, *folder.parents][:-2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -409,6 +408,7 @@ def postgres(tmp_path_factory):
     finally:
         server.terminate()
         server.wait(20)
+        shutil.rmtree(folder)
 
 
 def test_the_store_in_postgresql(postgres):
