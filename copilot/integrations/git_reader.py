@@ -85,7 +85,7 @@ class GitReader:
         names = sorted(name for tags in self.tags().values() for name in tags)
         shown = ", ".join(clean_text(name, 40) for name in names[-10:])
         hint = f"Tags here: {shown}." if names else "There are no tags here; use a commit id, as `git log` shows them."
-        raise NotFoundError(f"Unknown revision: {clean_text(revision, 80)!r}", hint)
+        raise NotFoundError(f"Unknown revision: {clean_text(revision, 80)!r}.", hint)
 
     def root_tree(self, commit: str) -> str:
         """The object id of the root folder of a commit."""
