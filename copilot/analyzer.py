@@ -62,8 +62,7 @@ class CopilotAnalyzer:
     @cached_property
     def source(self) -> MlflowSource:
         """The MLflow store that the settings name."""
-        from copilot.health import HealthItem
-    from copilot.integrations.mlflow_client import MlflowSource
+        from copilot.integrations.mlflow_client import MlflowSource
 
         return MlflowSource(self.settings.mlflow)
 
@@ -73,6 +72,11 @@ class CopilotAnalyzer:
         from copilot.store import Store
 
         return Store(self.settings.store.url)
+
+    def close(self) -> None:
+        """Close the store, if it was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
 
     # Histories and runs.
 
@@ -110,12 +114,16 @@ class CopilotAnalyzer:
         resolved = self.source.resolve(model_uri)
         return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri)[0]
 
-    def scan(self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None) -> AnalysisList:
+    def scan(
+        self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None
+    ) -> AnalysisList:
         """Analyse every run of an experiment (default: the one in the settings)."""
         name = experiment or self.settings.mlflow.experiment_name
         if not name:
             known = ", ".join(e.name for e in self.source.experiments()[:8])
-            raise InputError("No experiment was named.", f"Pass one of: {known}" if known else "Pass --experiment NAME.")
+            raise InputError(
+                "No experiment was named.", f"Pass one of: {known}" if known else "Pass --experiment NAME."
+            )
         runs = self.source.runs(name, limit=limit)
         return self._analyse_runs([r.run_id for r in runs], kind="run", progress=progress)
 
@@ -126,7 +134,13 @@ class CopilotAnalyzer:
         return self._analyse_runs(list(run_ids), kind="run", progress=progress)
 
     def _analyse_runs(
-        self, run_ids: Sequence[str], *, kind: str, model_uri: str | None = None, extra: Sequence[Outcome] = (), progress: Progress = None
+        self,
+        run_ids: Sequence[str],
+        *,
+        kind: str,
+        model_uri: str | None = None,
+        extra: Sequence[Outcome] = (),
+        progress: Progress = None,
     ) -> AnalysisList:
         histories, failed = {}, {}
         names = self.settings.metrics
@@ -147,7 +161,9 @@ class CopilotAnalyzer:
             self.store.save_analysis(result.analysis, uri)
         return results
 
-    def _analyse(self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()) -> AnalysisList:
+    def _analyse(
+        self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()
+    ) -> AnalysisList:
         from copilot.core.analysis import analyse
         from copilot.results import AnalysisList, AnalysisResult
 
@@ -166,7 +182,13 @@ class CopilotAnalyzer:
     # The other witnesses.
 
     def validate(
-        self, model_uri: str, train: str | Path, test: str | Path, *, suite: str | None = None, progress: Progress = None
+        self,
+        model_uri: str,
+        train: str | Path,
+        test: str | Path,
+        *,
+        suite: str | None = None,
+        progress: Progress = None,
     ) -> AnalysisResult:
         """Run a Deepchecks suite on a model and two image folders; its results are findings beside those of the curves.
 
@@ -198,7 +220,9 @@ class CopilotAnalyzer:
         if self.settings.mlflow.tracking_uri:
             try:
                 resolved = self.source.resolve(model_uri)
-                return self._analyse_runs([resolved.run_id], kind="model", model_uri=resolved.model_uri, extra=outcomes)[0]
+                return self._analyse_runs(
+                    [resolved.run_id], kind="model", model_uri=resolved.model_uri, extra=outcomes
+                )[0]
             except InputError:
                 pass  # a model file, or a run without curves: the suite's findings stand alone
         from copilot.core.history import RunHistory
@@ -209,7 +233,9 @@ class CopilotAnalyzer:
         """Revisions in which a DVC-tracked folder changed, newest first."""
         return self._dvc().versions(self._data_path(path))
 
-    def compare_data(self, rev_a: str, rev_b: str, path: str | None = None, *, progress: Progress = None) -> DataComparison:
+    def compare_data(
+        self, rev_a: str, rev_b: str, path: str | None = None, *, progress: Progress = None
+    ) -> DataComparison:
         """What changed in a DVC-tracked folder between two revisions; nothing is checked out."""
         return self._dvc().compare(self._data_path(path), rev_a, rev_b)
 

@@ -21,6 +21,9 @@ class CopilotError(Exception):
         self.hint = " ".join(str(hint).split())
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple:
+        return _rebuilt, (type(self), self.message, self.hint)
+
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
@@ -54,3 +57,10 @@ class MissingExtraError(ToolError):
 
 class JobCancelled(CopilotError):
     """The person stopped this work."""
+
+
+def _rebuilt(kind: type[CopilotError], message: str, hint: str) -> CopilotError:
+    """An error as it was in another process, whatever its class asks for when it is made."""
+    error = kind.__new__(kind)
+    CopilotError.__init__(error, message, hint)
+    return error

@@ -13,7 +13,15 @@ from copilot.reporting import render
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMAT_OF_SUFFIX = {".html": "html", ".htm": "html", ".pdf": "pdf", ".json": "json", ".md": "markdown", ".xml": "junit", ".sarif": "sarif"}
+_FORMAT_OF_SUFFIX = {
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".json": "json",
+    ".md": "markdown",
+    ".xml": "junit",
+    ".sarif": "sarif",
+}
 
 
 class AnalysisResult:
@@ -81,7 +89,9 @@ class AnalysisResult:
         path = Path(path)
         kind = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
         if kind is None:
-            raise InputError(f"{path.name}: unknown report format.", f"End the name in one of: {' '.join(_FORMAT_OF_SUFFIX)}")
+            raise InputError(
+                f"{path.name}: unknown report format.", f"End the name in one of: {' '.join(_FORMAT_OF_SUFFIX)}"
+            )
         content = render(self.analysis, kind, template=template, include_visualizations=include_visualizations)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,5 +145,15 @@ class AnalysisList(list[AnalysisResult]):
                     "summary": d.summary,
                 }
             )
-        columns = ["run_id", "run_name", "verdict", "confidence", "severity", "onset_epoch", "best_epoch", "cause", "summary"]
+        columns = [
+            "run_id",
+            "run_name",
+            "verdict",
+            "confidence",
+            "severity",
+            "onset_epoch",
+            "best_epoch",
+            "cause",
+            "summary",
+        ]
         return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,47 @@
+"""Background jobs, seen from every page: how many run, how far they are, cancel."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from copilot import jobs
+from copilot.errors import CopilotError
+from copilot.ui import state
+from copilot.ui.notices import plain
+
+_WORDS = {
+    "analyze_model": "Analysis",
+    "scan": "Scan",
+    "validate": "Model checks",
+    "compare_data": "Data comparison",
+    "research": "Paper search",
+    "report": "Report",
+}
+
+
+def job_name(kind: str) -> str:
+    return _WORDS.get(kind, kind)
+
+
+@st.fragment(run_every=2)
+def job_tray() -> None:
+    """A button with the number of running jobs; inside, each with its progress and a way to stop it."""
+    try:
+        active = jobs.list_jobs(active_only=True, settings=state.settings())
+    except CopilotError:
+        return
+    label = f"{len(active)} running" if active else "No jobs"
+    with st.popover(label, icon=":material/hourglass_top:" if active else ":material/task_alt:", type="tertiary"):
+        if not active:
+            st.caption("Long work, such as model checks, runs here and goes on while you look elsewhere.")
+        for job in active:
+            st.progress(
+                min(max(job.progress, 0.0), 1.0), text=f"{job_name(job.kind)}: {plain(job.message, 80) or 'waiting'}"
+            )
+            st.button(
+                "Stop",
+                key=f"stop-{job.id}",
+                icon=":material/stop_circle:",
+                on_click=jobs.cancel,
+                args=(job.id, state.settings()),
+            )

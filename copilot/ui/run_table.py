@@ -1,0 +1,114 @@
+"""The table of judged runs: what needs attention first, sparklines, filter and search, a click opens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from copilot.core.findings import VERDICTS, Analysis, PairRecord
+from copilot.reporting.palette import VERDICT_STYLES
+from copilot.reporting.words import cause_label, relative_time, verdict_label
+from copilot.results import AnalysisResult
+from copilot.utils.validators import clean_text
+
+_ATTENTION = {"unstable": 0, "overfitting": 1, "underfitting": 2, "inconclusive": 3, "healthy": 4}
+_SPARK_POINTS = 40
+
+
+def counts(results: list[AnalysisResult]) -> None:
+    """One card a verdict."""
+    with st.container(horizontal=True, gap="small", key="verdict-counts"):
+        for verdict in sorted(VERDICTS, key=_ATTENTION.get):
+            style = VERDICT_STYLES[verdict]
+            number = sum(r.diagnosis.verdict == verdict for r in results)
+            st.metric(
+                f":{style.streamlit}[:material/{style.icon}:] {verdict_label(verdict)}", number, border=True, width=180
+            )
+
+
+def filters(results: list[AnalysisResult]) -> list[AnalysisResult]:
+    """Pills by verdict and a search over names, ids, causes and findings."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    present = [v for v in sorted(VERDICTS, key=_ATTENTION.get) if any(r.diagnosis.verdict == v for r in results)]
+    wanted = left.pills("Verdict", present, selection_mode="multi", format_func=verdict_label, key="verdict-filter")
+    text = (
+        right.text_input("Search", placeholder="Name, run id, cause", key="run-search", icon=":material/search:")
+        .strip()
+        .lower()
+    )
+    kept = [r for r in results if not wanted or r.diagnosis.verdict in wanted]
+    return [r for r in kept if not text or text in _haystack(r.analysis)]
+
+
+def run_table(results: list[AnalysisResult]) -> list[str]:
+    """Draw the table; returns the ids of the runs that were ticked, or of the one whose cell was clicked."""
+    ordered = sorted(results, key=lambda r: (_ATTENTION[r.diagnosis.verdict], -r.diagnosis.confidence))
+    frame = pd.DataFrame([_row(r.analysis) for r in ordered])
+    selected = st.dataframe(
+        frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()]),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        column_config=_columns(),
+        placeholder="",
+        height=min(38 * (len(frame) + 1) + 2, 640),
+        row_height=38,
+        key="runs-table",
+        alt="Runs with verdict, confidence, gap, best epoch, onset, validation curve and likely cause",
+    ).selection
+    clicked = [ordered[selected.cells[0][0]]] if selected.cells else []
+    ticked = [ordered[i] for i in selected.rows]
+    return [r.analysis.subject.run_id for r in ticked or clicked if r.analysis.subject.run_id]
+
+
+def _haystack(analysis: Analysis) -> str:
+    d, s = analysis.diagnosis, analysis.subject
+    return " ".join(map(str, (s.run_name, s.run_id, d.verdict, *(cause_label(c.cause) for c in d.causes)))).lower()
+
+
+def _row(analysis: Analysis) -> dict:
+    d, subject = analysis.diagnosis, analysis.subject
+    leading = next((p for p in analysis.history.pairs if any(v is not None for v in p.val)), None)
+    gap = next((e for e in analysis.evidence if e.name == "gap_final" and e.unit == "fraction"), None)
+    best = next((e for e in analysis.evidence if e.name == "val_best" and e.epoch == d.best_epoch), None)
+    return {
+        "Verdict": f"{VERDICT_STYLES[d.verdict].glyph} {verdict_label(d.verdict)}",
+        "Run": clean_text(subject.run_name or subject.run_id, 60),
+        "Confidence": d.confidence,
+        "Gap": gap.value * 100 if gap and gap.value is not None else np.nan,
+        "Best": best.value if best else np.nan,
+        "Best epoch": d.best_epoch,
+        "Onset": d.onset_epoch,
+        "Validation curve": _spark(leading),
+        "Likely cause": "" if d.causes[0].cause == "none" else cause_label(d.causes[0].cause),
+        "Finished": relative_time(subject.finished_at, datetime.now(UTC)) if subject.finished_at else "",
+    }
+
+
+def _spark(pair: PairRecord | None) -> list[float]:
+    """The validation curve thinned to what a cell can show."""
+    values = [v for v in pair.val if v is not None] if pair else []
+    if len(values) <= _SPARK_POINTS:
+        return values
+    return [values[i] for i in np.linspace(0, len(values) - 1, _SPARK_POINTS).astype(int)]
+
+
+def _columns() -> dict:
+    c = st.column_config
+    return {
+        "Verdict": c.TextColumn(width=130, pinned=True),
+        "Run": c.TextColumn(width=150, help="Click a row to open the run; tick several to compare them."),
+        "Confidence": c.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=130),
+        "Gap": c.NumberColumn(
+            format="%.1f pts", width=85, help="Score gap between training and validation at the end, in points of 100."
+        ),
+        "Best": c.NumberColumn(format="%.3f", width=75, help="Validation value at the best epoch."),
+        "Best epoch": c.NumberColumn(width=85),
+        "Onset": c.NumberColumn(width=70, help="Epoch from which validation gets worse for good."),
+        "Validation curve": c.LineChartColumn(width=150),
+        "Likely cause": c.TextColumn(width=210),
+        "Finished": c.TextColumn(width=110),
+    }

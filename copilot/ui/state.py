@@ -1,0 +1,110 @@
+"""What pages share: the analyzer, the run and experiment in the address, cached reads, the background worker."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+from copilot.analyzer import CopilotAnalyzer
+from copilot.errors import CopilotError
+from copilot.jobs import WorkerProcess
+from copilot.results import AnalysisList, AnalysisResult
+from copilot.utils.config import Settings, find_settings_file, load_settings
+from copilot.utils.logging import no_telemetry, set_up_logging
+
+SCAN_LIMIT = 500
+FRESH_S = 30
+OPENED = "opened"  # session: histories dropped in, by their id
+
+
+def settings() -> Settings:
+    """The settings in force; a changed file, environment or address is seen at the next run of the page."""
+    return analyzer().settings
+
+
+def analyzer() -> CopilotAnalyzer:
+    return _analyzer(*_key())
+
+
+def _key() -> tuple:
+    """What an analyzer depends on; also the key of everything that is read through it."""
+    path = find_settings_file()
+    stamp = path.stat().st_mtime if path else 0.0
+    environment = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("MLOPS_COPILOT_", "MLFLOW_"))))
+    return str(path) if path else None, stamp, environment, st.session_state.get("tracking_uri")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _analyzer(path: str | None, stamp: float, environment: tuple, tracking_uri: str | None) -> CopilotAnalyzer:
+    no_telemetry()
+    set_up_logging()
+    overrides = {"mlflow": {"tracking_uri": tracking_uri}} if tracking_uri else None
+    return CopilotAnalyzer(load_settings(path, overrides))
+
+
+def start_worker() -> str | None:
+    """Start the background worker unless one runs; the reason if it cannot."""
+    try:
+        _worker(_key()).start()
+    except CopilotError as error:
+        return str(error)
+    return None
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _worker(key: tuple) -> WorkerProcess:
+    return WorkerProcess(_analyzer(*key).settings)
+
+
+def run_id() -> str | None:
+    """The run in the address (``?run=``)."""
+    return st.query_params.get("run") or None
+
+
+def link(run: str | None = None) -> dict[str, str]:
+    """Query parameters that keep the experiment and the run on the way to another page."""
+    kept = {name: st.query_params[name] for name in ("experiment", "run") if name in st.query_params}
+    return {**kept, "run": run} if run else kept
+
+
+def experiment() -> str | None:
+    """The experiment in the address, else the one of the settings."""
+    return st.query_params.get("experiment") or settings().mlflow.experiment_name
+
+
+def scan(name: str) -> AnalysisList:
+    """Every run of an experiment, judged; kept for half a minute."""
+    return _scan(_key(), name)
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Reading and judging runs...")
+def _scan(key: tuple, name: str) -> AnalysisList:
+    return _analyzer(*key).scan(name, limit=SCAN_LIMIT)
+
+
+def result(run: str) -> AnalysisResult:
+    """The analysis of one run, or of a history file that was dropped in."""
+    opened = st.session_state.get(OPENED, {})
+    return opened[run] if run in opened else _result(_key(), run)
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=64, show_spinner="Reading the run...")
+def _result(key: tuple, run: str) -> AnalysisResult:
+    return _analyzer(*key).analyze_model(run)
+
+
+def experiments() -> list:
+    """The experiments of the store."""
+    return _experiments(_key())
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner=False)
+def _experiments(key: tuple) -> list:
+    return _analyzer(*key).source.experiments()
+
+
+def forget() -> None:
+    """Read everything again."""
+    for cached in (_scan, _result, _experiments):
+        cached.clear()
