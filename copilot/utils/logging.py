@@ -1,4 +1,4 @@
-"""Structured logging, set up by entry points (command line, dashboard, worker) and never at import."""
+"""Structured logging on the standard library's loggers: silent in a library's use, set up by entry points only."""
 
 from __future__ import annotations
 
@@ -8,27 +8,41 @@ import sys
 
 import structlog
 
+_ROOT = "copilot"
+_SHARED = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger that takes an event and key-value pairs: ``log.info("scan done", runs=12)``."""
-    return structlog.get_logger(name)
+    logging.getLogger(_ROOT).addHandler(logging.NullHandler())
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+    )
 
 
 def set_up_logging(debug: bool = False) -> None:
     """Send log lines to stderr: readable on a terminal, JSON with ``MLOPS_COPILOT_LOG_FORMAT=json``."""
-    level = logging.DEBUG if debug else logging.WARNING
     as_json = os.environ.get("MLOPS_COPILOT_LOG_FORMAT") == "json"
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    colours = sys.stderr.isatty()
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=colours)
+    processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    processors += [structlog.processors.format_exc_info, renderer] if as_json else [renderer]
+    handler = logging.StreamHandler()
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=processors, foreign_pre_chain=list(_SHARED)))
+    own = logging.getLogger(_ROOT)
+    own.handlers[:] = [handler]
+    own.propagate = False
+    own.setLevel(logging.DEBUG if debug else logging.WARNING)
     if not debug:  # other libraries' chatter is theirs to keep
         logging.getLogger().setLevel(logging.ERROR)
 
