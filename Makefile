@@ -5,6 +5,8 @@
 BIN := .venv/bin
 CODE := app.py mlops_copilot.py pages copilot tests benchmarks
 ARGS ?=
+# Without compiled bytecode each process compiles the libraries again: 6 s more for every import of MLflow.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 20
