@@ -1,0 +1,304 @@
+"""Models from MLflow and from files: where they are found, what is refused, and the probabilities they give."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+import yaml
+from mlflow import MlflowClient
+
+from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.integrations.model_files import fetch_model
+from copilot.integrations.model_loader import load_model
+from copilot.integrations.model_spec import ModelFiles, read_spec
+from copilot.utils.config import MlflowSettings
+from copilot.utils.supervise import run_supervised
+
+METADATA = {"image_size": 8, "channels": 1, "pixel_range": "0..1", "class_names": ["a", "b", "c"], "output": "logits"}
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+
+    def forward(self, x):
+        return 5 * self.layers(x)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return Net().eval()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def logged(net, tmp_path_factory):
+    """A store with one run: a .pt2 model in the registry, and a pickled one."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    client = MlflowClient(uri, uri)
+    experiment = client.create_experiment("digits", artifact_location=(folder / "artifacts").as_uri())
+    run = client.create_run(experiment).info.run_id
+    client.log_param(run, "optimizer", "adam")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        with mlflow.start_run(run_id=run):
+            example = np.zeros((2, 1, 8, 8), np.float32)
+            options = {"input_example": example, "pip_requirements": ["torch"], "metadata": METADATA}
+            info = mlflow.pytorch.log_model(net, name="model", **options)
+            mlflow.pytorch.log_model(net.layers, name="pickled", serialization_format="pickle", **options)
+        client.create_registered_model("digits")
+        client.create_model_version("digits", info.model_uri, run_id=run, model_id=info.model_id)
+        client.set_registered_model_alias("digits", "best", "1")
+    finally:
+        mlflow.set_tracking_uri(before)
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    return {"uri": uri, "run": run, "model_id": info.model_id, "db": folder / "mlflow.db", "client": client}
+
+
+def expected(net, images):
+    tensor = torch.from_numpy(images).float().permute(0, 3, 1, 2) / 255
+    return torch.softmax(net(tensor).double(), dim=1).detach().numpy()
+
+
+def saved(folder, module, name="model.pt", shape=(2, 1, 8, 8)):
+    """A TorchScript file."""
+    path = folder / name
+    torch.jit.trace(module, torch.zeros(shape)).save(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    "form", ["runs:/{run}/model", "{run}", "models:/digits/1", "models:/digits@best", "models:/{model_id}"]
+)
+def test_every_form_of_uri_loads_the_model(logged, net, images, form):
+    model = load_model(form.format(**logged), tracking_uri=logged["uri"])
+    assert np.allclose(model.predict(images), expected(net, images), atol=1e-6)
+    assert (model.spec.channels, model.spec.size, model.spec.classes) == (1, (8, 8), 3)
+    assert model.spec.class_names == ("a", "b", "c")
+
+
+def test_fetch_finds_the_parameters_of_the_run_and_leaves_the_files(logged):
+    files = fetch_model("models:/digits@best", tracking_uri=logged["uri"])
+    assert files.params == {"optimizer": "adam"}
+    assert sorted(os.listdir(files.path))[0] == "MLmodel"
+    assert "registered_model_meta" not in os.listdir(files.path)
+
+
+def test_models_among_the_artifacts_of_older_runs_are_found(logged, tmp_path):
+    client = logged["client"]
+    files = fetch_model("models:/digits/1", tracking_uri=logged["uri"])
+    run = client.create_run(client.get_experiment_by_name("digits").experiment_id).info.run_id
+    client.log_artifacts(run, files.path, "nested/model")
+    found = fetch_model(f"runs:/{run}/nested/model", tracking_uri=logged["uri"])
+    assert found.path.endswith(f"{run}/artifacts/nested/model")
+
+
+def test_an_older_database_is_not_changed(logged, tmp_path):
+    old = tmp_path / "old.db"
+    shutil.copy(logged["db"], old)
+    with sqlite3.connect(old) as database:  # the schema before the newest: MLflow would migrate the file
+        database.execute("UPDATE alembic_version SET version_num = 'no such revision'")
+    before = old.read_bytes()
+    with pytest.raises((InputError, ToolError)):
+        fetch_model(logged["run"], tracking_uri=f"sqlite:///{old}")
+    assert old.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind"),
+    [
+        ("runs:/00000000000000000000000000000000/model", NotFoundError),
+        ("runs:/{run}/nothing", NotFoundError),
+        ("runs:/{run}/../../etc", InputError),
+        ("models:/digits/9", NotFoundError),
+        ("models:/digits@none", NotFoundError),
+        ("models:/nothing/1", NotFoundError),
+        ("models:/digits", InputError),
+        ("s3://bucket/model", NotFoundError),
+        ("no/such/file", NotFoundError),
+    ],
+)
+def test_what_is_not_there_is_one_line(logged, uri, kind):
+    with pytest.raises(kind) as caught:
+        fetch_model(uri.format(**logged), tracking_uri=logged["uri"])
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_stores_that_are_not_there_are_not_made(tmp_path, free_port):
+    with pytest.raises(InputError, match="No tracking URI"):
+        fetch_model("models:/digits/1")
+    with pytest.raises(NotFoundError, match="no MLflow database"):
+        fetch_model("models:/digits/1", tracking_uri=f"sqlite:///{tmp_path}/new.db")
+    with pytest.raises(NotFoundError, match="no MLflow store"):
+        fetch_model("models:/digits/1", tracking_uri=str(tmp_path / "mlruns"))
+    (tmp_path / "text.db").write_text("this is text, not a database at all")
+    with pytest.raises(InputError, match="no MLflow database"):
+        fetch_model("models:/digits/1", tracking_uri=f"sqlite:///{tmp_path}/text.db")
+    dead = f"http://user:hunter2@127.0.0.1:{free_port()}"
+    with pytest.raises(ToolError) as caught:
+        fetch_model("models:/digits/1", tracking_uri=dead, settings=MlflowSettings(timeout_s=2, max_retries=0))
+    assert "hunter2" not in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["text.db"]
+
+
+def test_a_pickled_model_is_refused_with_the_setting_and_the_risk(logged):
+    with pytest.raises(InputError) as caught:
+        load_model(f"runs:/{logged['run']}/pickled", tracking_uri=logged["uri"])
+    assert "would run any code" in caught.value.message
+    assert "models.allow_pickle" in caught.value.hint
+    with pytest.raises(InputError, match="process of its own"):
+        load_model(f"runs:/{logged['run']}/pickled", tracking_uri=logged["uri"], allow_pickle=True)
+
+
+def test_a_pickled_model_loads_in_a_supervised_child(logged, net, images, tmp_path, monkeypatch):
+    (tmp_path / "steps_for_models.py").write_text(
+        "import numpy as np\n"
+        "from copilot.integrations.model_loader import load_model\n"
+        "from copilot.integrations.model_spec import ModelFiles\n"
+        "def predict(payload, progress):\n"
+        "    model = load_model(ModelFiles(**payload['files']), allow_pickle=True)\n"
+        "    return {'rows': model.predict(np.array(payload['images'], np.uint8)).tolist()}\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(f"import copilot\ncopilot.__path__.append({str(tmp_path)!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    files = fetch_model(f"runs:/{logged['run']}/pickled", tracking_uri=logged["uri"])
+    payload = {"files": files.model_dump(), "images": images.tolist()}
+    result = run_supervised("copilot.steps_for_models:predict", payload, timeout_s=60, memory_limit_gb=4)
+    assert np.allclose(result["rows"], expected(net.layers, images), atol=1e-6)
+
+
+def test_a_mismatch_says_what_was_expected_and_what_came(logged, images):
+    model = load_model("models:/digits/1", tracking_uri=logged["uri"])
+    with pytest.raises(
+        InputError, match="takes images of 8 x 8 pixels and 1 channel, but images of 9 x 8 pixels and 3"
+    ):
+        model.predict(np.zeros((2, 9, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="float64"):
+        model.predict(images / 255)
+    assert model.predict(images[:0]).shape == (0, 3)
+
+
+def test_torchscript_loads_and_normalises(net, images, tmp_path):
+    path = saved(tmp_path, net)
+    params = {"mean": "[0.5]", "std": "(0.25,)", "img_size": "8x8", "in_channels": "1", "num_classes": "3"}
+    model = load_model(ModelFiles(uri="x", path=str(path), params=params))
+    tensor = (torch.from_numpy(images).float().permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
+    wanted = torch.softmax(net(tensor).double(), dim=1).detach().numpy()
+    assert np.allclose(model.predict(images), wanted, atol=1e-5)
+    assert model.spec.size == (8, 8)
+
+
+def test_probabilities_log_probabilities_and_one_output(net, images, tmp_path):
+    softmax = torch.nn.Sequential(net, torch.nn.Softmax(dim=1))
+    log_softmax = torch.nn.Sequential(net, torch.nn.LogSoftmax(dim=1))
+    one = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1))
+    torch.nn.init.constant_(one[1].bias, -3.0)
+    with_sigmoid = torch.nn.Sequential(one, torch.nn.Sigmoid())
+    for module in (softmax, log_softmax):
+        model = load_model(saved(tmp_path, module))
+        assert np.allclose(model.predict(images), expected(net, images), atol=1e-6)
+    first, second = (load_model(saved(tmp_path, module)).predict(images * 7) for module in (one, with_sigmoid))
+    assert first.shape == (5, 2)
+    assert np.allclose(first.sum(axis=1), 1)
+    assert np.allclose(first, second, atol=1e-6)
+
+
+def test_a_program_exported_with_one_image_still_takes_many(net, images, tmp_path):
+    path = tmp_path / "one.pt2"
+    torch.export.save(torch.export.export(net, (torch.zeros(1, 1, 8, 8),)), path)
+    model = load_model(path)
+    assert model.spec.size == (8, 8)  # from the program itself
+    assert np.allclose(model.predict(images), expected(net, images), atol=1e-6)
+
+
+def test_outputs_that_are_no_class_scores_are_refused(net, images, tmp_path):
+    grid = load_model(saved(tmp_path, torch.nn.Conv2d(1, 2, 3)))
+    with pytest.raises(InputError, match="Only image classifiers"):
+        grid.predict(images)
+    wrong = load_model(ModelFiles(uri="x", path=str(saved(tmp_path, net)), params={"num_classes": "7"}))
+    with pytest.raises(InputError, match=r"\(5, 3\), but \(5, 7\) was expected"):
+        wrong.predict(images)
+    broken = Net()
+    torch.nn.init.constant_(broken.layers[1].bias, float("nan"))
+    with pytest.raises(InputError, match="NaN"):
+        load_model(saved(tmp_path, broken)).predict(images)
+
+
+def test_model_folders_that_cannot_be_used(net, tmp_path):
+    (tmp_path / "MLmodel").write_text(
+        "flavors:\n  keras: {data: data}\n  python_function: {loader_module: mlflow.keras}\n"
+    )
+    with pytest.raises(InputError, match="logged as keras, python_function"):
+        load_model(tmp_path)
+    (tmp_path / "MLmodel").write_text("flavors:\n  pytorch: {model_data: ../..}\n")
+    with pytest.raises(InputError, match="outside its own folder"):
+        load_model(tmp_path)
+    (tmp_path / "MLmodel").write_text("flavors: [")
+    with pytest.raises(InputError, match="not YAML"):
+        load_model(tmp_path)
+    (tmp_path / "MLmodel").unlink()
+    with pytest.raises(NotFoundError, match="no PyTorch model file"):
+        load_model(tmp_path)
+    torch.save(net.state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(InputError, match="is pickled"):
+        load_model(tmp_path)
+    (tmp_path / "weights.pth").write_text("not a model")
+    with pytest.raises(InputError, match="is pickled"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field", "value"),
+    [
+        ({"image_size": [3, 20, 30]}, "size", (20, 30)),
+        ({"image_size": "32"}, "size", (32, 32)),
+        ({"imgsz": 640}, "size", (640, 640)),
+        ({"image_size": "__import__('os')"}, "size", None),
+        ({"image_size": float("nan")}, "size", None),
+        ({"channels": "3"}, "channels", 3),
+        ({"channels": -3}, "channels", None),
+        ({"pixel_range": "0..255"}, "scale", 1.0),
+        ({"pixel_range": "-1..1"}, "mean", (0.5,)),
+        ({"rescale_factor": 0.00392156862745098}, "scale", 1 / 255),
+        ({"image_mean": [0.485, 0.456, 0.406]}, "mean", (0.485, 0.456, 0.406)),
+        ({"labels": {"1": "dog", "0": "cat", "10": "emu"}}, "class_names", ("cat", "dog", "emu")),
+        ({"class_names": "[x, y]"}, "class_names", ("x", "y")),
+        ({"layout": "channels_last"}, "layout", "NHWC"),
+        ({"output": "softmax"}, "output", "probabilities"),
+    ],
+)
+def test_what_people_write_about_their_model_is_read(tmp_path, metadata, field, value):
+    files = ModelFiles(uri="x", path=str(tmp_path), params={key: str(item) for key, item in metadata.items()})
+    from_params = getattr(read_spec(files), field)
+    (tmp_path / "MLmodel").write_text(yaml.safe_dump({"metadata": metadata}, allow_unicode=True))
+    from_metadata = getattr(read_spec(ModelFiles(uri="x", path=str(tmp_path))), field)
+    assert from_metadata == value
+    assert from_params in (value, None, ())  # text can say less than YAML
+
+
+def test_class_names_are_cleaned(tmp_path):
+    (tmp_path / "MLmodel").write_text(yaml.safe_dump({"metadata": {"class_names": ["x\x1b[31m", "y" * 500]}}))
+    names = read_spec(ModelFiles(uri="x", path=str(tmp_path))).class_names
+    assert names[0] == "x [31m"
+    assert len(names[1]) == 80
+
+
+def test_mean_and_std_must_fit_the_channels(tmp_path):
+    params = {"channels": "1", "mean": "0.1,0.2,0.3"}
+    with pytest.raises(InputError, match="do not fit 1 channels"):
+        read_spec(ModelFiles(uri="x", path=str(tmp_path), params=params))
