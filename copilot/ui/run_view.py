@@ -1,0 +1,171 @@
+"""The parts of a run's page: verdict first, then why, then what to do, then the evidence."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from copilot.core.findings import Analysis, Evidence, Finding
+from copilot.reporting import render
+from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES
+from copilot.reporting.words import (
+    cause_label,
+    citation_label,
+    evidence_value,
+    paper_link,
+    percent_sure,
+    state_label,
+    verdict_label,
+)
+from copilot.ui.notices import plain
+from copilot.utils.validators import safe_file_name
+
+_STATE_ORDER = ("issue", "error", "passed", "not_applicable", "skipped", "ignored")
+_REPORTS = (
+    ("PDF", "pdf", "pdf", "application/pdf", "picture_as_pdf"),
+    ("HTML", "html", "html", "text/html", "html"),
+    ("JSON", "json", "json", "application/json", "data_object"),
+    ("Markdown", "markdown", "md", "text/markdown", "article"),
+)
+
+
+def headline(analysis: Analysis) -> None:
+    """Name, verdict with its confidence, and the answer in words."""
+    style, d = VERDICT_STYLES[analysis.diagnosis.verdict], analysis.diagnosis
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(plain(analysis.subject.run_name or "Run", 80), width="content", anchor=False)
+        st.badge(verdict_label(d.verdict), icon=f":material/{style.icon}:", color=style.streamlit)
+        st.badge(f"{percent_sure(d.confidence)} sure", color="gray", help="How far the measures lie beyond their thresholds.")
+    st.markdown(f"**{plain(d.summary, 600)}**")
+
+
+def figures(analysis: Analysis) -> None:
+    """The numbers that decide, as cards of equal height; a card without a number is left out."""
+    d, evidence = analysis.diagnosis, analysis.evidence
+    gap = _first(evidence, "gap_final", unit="fraction") or _first(evidence, "gap_final")
+    best = next((e for e in evidence if e.name == "val_best" and e.epoch == d.best_epoch), None)
+    after = _first(evidence, "epochs_after_best")
+    cards = [
+        ("Gap at the end", gap and evidence_value(gap), gap and f"{gap.quantity}, validation against training"),
+        ("Best epoch", _epoch(d.best_epoch), best and f"validation {best.quantity} {evidence_value(best)}"),
+        ("Onset", _epoch(d.onset_epoch), "validation gets worse from here on"),
+        ("Epochs after the best", after and evidence_value(after), "they made validation worse"),
+    ]
+    with st.container(horizontal=True, gap="small", key="figures"):
+        for label, value, help_ in cards:
+            if value is not None:
+                st.metric(label, value, border=True, help=help_ and plain(help_), width=200)
+
+
+def why(analysis: Analysis) -> None:
+    """The likely causes, each with its probability."""
+    st.subheader("Why", anchor=False)
+    for cause in analysis.diagnosis.causes:
+        if cause.cause == "none":
+            st.caption("Nothing to explain.")
+            continue
+        st.progress(cause.probability, text=f"{_capital(cause_label(cause.cause))} · {percent_sure(cause.probability)}")
+        if cause.finding_codes:
+            st.caption(f"From {', '.join(cause.finding_codes)}")
+
+
+def what_to_do(analysis: Analysis) -> None:
+    """The recommendations, most useful first."""
+    if not analysis.recommendations:
+        return
+    st.subheader("What to do", anchor=False)
+    for i, item in enumerate(analysis.recommendations, 1):
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(f"**{i}. {plain(item.action)}**")
+            st.markdown(f"{plain(item.why)} {plain(item.expected_effect)}")
+            if item.papers:
+                st.caption("Shown in " + " · ".join(f"[{plain(p)}]({paper_link(p)})" for p in item.papers))
+
+
+def findings(analysis: Analysis) -> None:
+    """Every check once: issues as cards, the rest folded."""
+    st.subheader("Findings", anchor=False)
+    known = analysis.evidence_by_id()
+    ordered = sorted(analysis.findings, key=lambda f: _STATE_ORDER.index(f.state))
+    for finding in (f for f in ordered if f.state in ("issue", "error")):
+        _finding_card(finding, known)
+    calm = [f for f in ordered if f.state not in ("issue", "error")]
+    if calm:
+        with st.expander(f"{len(calm)} more checks without an issue"):
+            for finding in calm:
+                _finding_card(finding, known)
+
+
+def _finding_card(finding: Finding, known: dict[str, Evidence]) -> None:
+    style = STATE_STYLES[finding.state] if finding.state != "issue" else SEVERITY_STYLES[finding.severity]
+    word = state_label(finding.state) if finding.state != "issue" else f"{_capital(finding.severity)} severity"
+    with st.container(border=True, gap="xsmall", key=f"finding-{finding.code}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content")
+            st.badge(word, icon=f":material/{style.icon}:", color=style.streamlit)
+        st.markdown(plain(finding.summary, 500))
+        chips = [f":gray-badge[{i} {plain(citation_label(known[i]))}: {plain(evidence_value(known[i]))}]" for i in finding.evidence[:12]]
+        if chips:
+            st.markdown(" ".join(chips))
+
+
+def evidence_table(analysis: Analysis, highlighted: str | None) -> None:
+    """Every number with its source; the one a citation points to is shown first and marked."""
+    chosen = analysis.evidence_by_id().get(highlighted or "")
+    if chosen:
+        with st.container(border=True, key="cited-evidence"):
+            st.markdown(f":material/format_quote: **{chosen.id}** {plain(citation_label(chosen))}: **{plain(evidence_value(chosen))}**")
+            st.caption(f"Source: {plain(chosen.source) or 'the run'}" + (f" · epoch {chosen.epoch:g}" if chosen.epoch is not None else ""))
+    with st.expander(f"Evidence: {len(analysis.evidence)} numbers", expanded=bool(chosen)):
+        rows = [
+            {
+                "Id": e.id,
+                "Evidence": citation_label(e),
+                "Value": evidence_value(e),
+                "Epoch": "" if e.epoch is None else f"{e.epoch:g}",
+                "Source": plain_cell(e.source),
+            }
+            for e in analysis.evidence
+        ]
+        st.dataframe(rows, hide_index=True, key="evidence-table", alt="Evidence with value, epoch and source")
+
+
+def downloads(analysis: Analysis) -> None:
+    """The reports; each is made when its button is pressed."""
+    name = safe_file_name(f"{analysis.subject.run_name or 'history'}-report")
+    with st.container(horizontal=True, gap="small", key="downloads"):
+        for label, kind, suffix, mime, icon in _REPORTS:
+            st.download_button(
+                label,
+                data=lambda kind=kind: render(analysis, kind),
+                file_name=f"{name}.{suffix}",
+                mime=mime,
+                icon=f":material/{icon}:",
+                on_click="ignore",
+                key=f"download-{kind}",
+                type="primary" if kind == "pdf" else "secondary",
+            )
+
+
+def warnings(analysis: Analysis) -> None:
+    """What was repaired in the curves."""
+    notes = analysis.history.warnings
+    if notes:
+        with st.expander(f"{len(notes)} repairs in the curves", icon=":material/healing:"):
+            for note in notes:
+                st.markdown(f"- {plain(note)}")
+
+
+def plain_cell(text: str) -> str:
+    return text.replace("\n", " ")[:200]
+
+
+def _first(evidence: tuple[Evidence, ...], name: str, unit: str | None = None) -> Evidence | None:
+    return next((e for e in evidence if e.name == name and e.value is not None and unit in (None, e.unit)), None)
+
+
+def _epoch(value: float | None) -> str | None:
+    return None if value is None else f"{value:g}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
