@@ -156,9 +156,11 @@ class RunHistory:
         if axis and named:
             notes.add("Epochs are taken from {}; steps count something else.", axis.name)
         if not named:
-            seen = ", ".join(sorted({s.name for s in series})[:6]) or "nothing"
+            seen = ", ".join(sorted({s.name for s in series})[:6])
             raise InputError(
-                f"{name}: no metric was recognised (found: {seen[:200]}).",
+                f"{name}: no metric was recognised (found: {seen[:200]})."
+                if seen
+                else f"{name}: no metrics were logged.",
                 "Log curves such as train_loss and val_loss, or set metrics.train and metrics.val in the settings.",
             )
         return _assemble(_choose_sides(named, notes), name, dict(params or {}), notes)

@@ -1,0 +1,130 @@
+"""Tracking URIs: which kind of store one names, and whether something is there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from copilot.errors import InputError, NotFoundError
+from copilot.utils.validators import clean_text, without_credentials
+
+FORMS = "Use http://HOST:PORT, sqlite:///FILE or the folder that holds the runs."
+NONE_SET = (
+    "Pass --tracking-uri, set mlflow.tracking_uri in the settings or MLFLOW_TRACKING_URI, or make a demo store: "
+    "mlops-copilot demo"
+)
+SQLITE_MAGIC = b"SQLite format 3\x00"
+_DATABASES = ("postgresql", "postgres", "mysql", "mssql", "oracle")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a store is: a URL, or a path; `public` has no credentials."""
+
+    kind: Literal["sqlite", "folder", "server"]
+    place: str
+    public: str
+
+
+def parse_address(uri: str | None) -> Address:
+    """Read a tracking URI.
+
+    Raises
+    ------
+    InputError
+        None is given, it is malformed, or what it names is no MLflow store.
+    NotFoundError
+        The file or folder does not exist.
+    """
+    uri = (uri or "").strip()
+    if not uri:
+        raise InputError("No MLflow tracking URI is set.", NONE_SET)
+    public = clean_text(without_credentials(uri))
+    scheme, mark, rest = uri.partition("://")
+    scheme = scheme.lower() if mark else ""
+    if re.fullmatch(r"[A-Za-z][\w.-]*:\d+(/.*)?", uri):
+        raise InputError(f"The tracking URI '{public}' has no scheme.", f"Did you mean http://{public}?")
+    if scheme in ("http", "https"):
+        return Address("server", _server(uri, public), public)
+    if scheme.partition("+")[0] == "sqlite":
+        return Address("sqlite", str(_sqlite(rest, public)), public)
+    if scheme == "file" or uri.startswith("file:"):
+        return _on_disk(Path(url2pathname(unquote_path(uri))), public)
+    if scheme.partition("+")[0] in _DATABASES:
+        raise InputError(
+            f"'{public}' is a database server, which is not read directly.", "Use its tracking server's URL."
+        )
+    if scheme or uri in ("databricks", "uc"):
+        raise InputError(f"The tracking URI '{public}' is of a kind that is not known.", FORMS)
+    return _on_disk(Path(uri).expanduser(), public)
+
+
+def unquote_path(uri: str) -> str:
+    """The path part of a file URI, percent signs still encoded."""
+    return urlsplit(uri).path
+
+
+def _server(uri: str, public: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        valid = bool(parts.hostname) and (parts.port is None or parts.port > 0) and not re.search(r"\s", uri)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InputError(f"The tracking URI '{public}' is malformed.", FORMS)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")  # a URL from the browser ends in #/experiments
+
+
+def _sqlite(rest: str, public: str) -> Path:
+    name = unquote(rest[1:].partition("?")[0])
+    if not rest.startswith("/") or name in ("", ":memory:"):
+        raise InputError(f"The tracking URI '{public}' names no file.", "Write sqlite:///FILE, with three slashes.")
+    path = Path(name).expanduser()
+    if not _exists(path):
+        raise NotFoundError(f"There is no database {public}.", "Check the path; it counts from the working folder.")
+    return _checked_sqlite(path, public)
+
+
+def _on_disk(path: Path, public: str) -> Address:
+    if not _exists(path):
+        raise NotFoundError(f"The tracking URI '{public}' names no file or folder.", FORMS)
+    if path.is_dir():
+        return Address("folder", str(_checked_folder(path, public)), public)
+    return Address("sqlite", str(_checked_sqlite(path, public)), public)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _checked_sqlite(path: Path, public: str) -> Path:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(SQLITE_MAGIC))
+    except OSError as error:
+        raise InputError(f"{public} cannot be read: {error.strerror}.", FORMS) from error
+    if start != SQLITE_MAGIC:
+        raise InputError(f"{public} is not an SQLite database.", FORMS)
+    return path.resolve()
+
+
+def _checked_folder(path: Path, public: str) -> Path:
+    try:
+        holds_runs = any((child / "meta.yaml").is_file() for child in path.iterdir())
+        is_run = (path / "meta.yaml").is_file()
+        inside = [name for name in ("mlruns", "mlflow.db") if (path / name).exists()]
+    except OSError as error:
+        raise InputError(f"{public} cannot be read: {error.strerror}.", FORMS) from error
+    if is_run:
+        raise InputError(f"{public} is an experiment or run inside a store.", "Name the folder above, often mlruns.")
+    if not holds_runs:
+        hint = f"Did you mean {public.rstrip('/')}/{inside[0]}?" if inside else FORMS
+        raise InputError(f"{public} holds no MLflow experiments.", hint)
+    return path.resolve()

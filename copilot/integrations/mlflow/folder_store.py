@@ -1,0 +1,222 @@
+"""Runs in an ``mlruns`` folder, read as plain files.
+
+MLflow's own client makes folders in the store it opens, and since 3.x refuses to open one without a setting.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from copilot.core.history import LoggedSeries
+from copilot.errors import InputError, NotFoundError
+from copilot.integrations.mlflow.records import (
+    TEXT_LENGTH,
+    DatasetInfo,
+    ExperimentInfo,
+    ModelVersion,
+    RegisteredModel,
+    RunInfo,
+    is_run_id,
+    make_dataset,
+    make_run,
+    make_series,
+    make_versions,
+    no_run,
+    seconds,
+)
+from copilot.utils.validators import clean_text
+
+META = "meta.yaml"
+MAX_META_BYTES = 1_000_000
+MAX_METRIC_BYTES = 500_000_000
+_TEXT_BYTES = 4 * TEXT_LENGTH  # a character has at most four bytes
+_TAG_BYTES = 200_000  # the tag that lists a run's models is long
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class FolderStore:
+    """A `Store` over a folder."""
+
+    workers = 1
+
+    def __init__(self, root: Path, public: str) -> None:
+        self._root, self._public = root, public
+
+    def experiments(self) -> list[ExperimentInfo]:
+        return [
+            ExperimentInfo(
+                folder.name, clean_text(meta.get("name", folder.name)), seconds(meta.get("last_update_time"))
+            )
+            for folder, meta in self._experiments()
+            if meta.get("lifecycle_stage") != "deleted"
+        ]
+
+    def runs(self, experiment_id: str, limit: int | None, newest_first: bool) -> list[RunInfo]:
+        found = [
+            (folder, meta)
+            for folder in _folders(self._root / experiment_id)
+            if (meta := _meta(folder)) and _is_run(meta) and meta.get("lifecycle_stage") != "deleted"
+        ]
+        pick = heapq.nlargest if newest_first else heapq.nsmallest
+        chosen = pick(len(found) if limit is None else limit, found, key=lambda f: _number(f[1].get("start_time")))
+        return [_info(folder, meta) for folder, meta in chosen]
+
+    def run(self, run_id: str) -> RunInfo:
+        return _info(*self._find(run_id))
+
+    def run_with_series(
+        self, run_id: str, wanted: Callable[[str], bool], workers: int
+    ) -> tuple[RunInfo, list[LoggedSeries]]:
+        folder, meta = self._find(run_id)
+        series = [
+            make_series(name, list(_points(file)) if wanted(name) else []) for name, file in _files(folder / "metrics")
+        ]
+        return _info(folder, meta), series
+
+    def registered_models(self) -> list[RegisteredModel]:
+        return [_model(folder) for folder in _folders(self._root / "models") if (folder / META).is_file()]
+
+    def registered_model(self, name: str) -> RegisteredModel | None:
+        return next((m for m in self.registered_models() if m.name == clean_text(name)), None)
+
+    def run_of_logged_model(self, model_id: str) -> str | None:
+        for experiment, _ in self._experiments():
+            meta = _meta(experiment / "models" / model_id) if is_run_id(model_id) else None
+            if meta:
+                return str(meta["source_run_id"]) if meta.get("source_run_id") else None
+        raise NotFoundError(
+            f"There is no logged model '{clean_text(model_id, 60)}' in {self._public}.", "Check its id."
+        )
+
+    def _experiments(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        for folder in _folders(self._root):
+            if folder.name not in (".trash", "models") and (meta := _meta(folder)):
+                yield folder, meta
+
+    def _find(self, run_id: str) -> tuple[Path, dict[str, Any]]:
+        if is_run_id(run_id):
+            for root in (self._root, self._root / ".trash"):
+                for folder in _folders(root):
+                    if (meta := _meta(folder / run_id)) and _is_run(meta):
+                        return folder / run_id, meta
+        raise no_run(run_id, self._public)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return sorted(child for child in parent.iterdir() if child.is_dir())
+    except OSError:
+        return []
+
+
+def _meta(folder: Path) -> dict[str, Any] | None:
+    """The fields of a folder's ``meta.yaml``, None where there is none that can be read."""
+    file = folder / META
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_META_BYTES:
+            return None
+        fields = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _is_run(meta: dict[str, Any]) -> bool:
+    return "run_id" in meta or "run_uuid" in meta
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """Files by their name in the store, which may hold slashes. Links are left out: they may point anywhere."""
+    try:
+        found = sorted(file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+    except OSError:
+        return []
+    return [(file.relative_to(folder).as_posix(), file) for file in found]
+
+
+def _texts(folder: Path, limit: int) -> list[tuple[str, str]]:
+    texts = []
+    for name, file in _files(folder):
+        with file.open("rb") as opened:
+            texts.append((name, opened.read(limit).decode("utf-8", errors="replace")))
+    return texts
+
+
+def _points(file: Path) -> Iterator[tuple[float, float, float]]:
+    """Rows of (value, step, milliseconds since 1970); lines that are cut off are left out."""
+    if file.stat().st_size > MAX_METRIC_BYTES:
+        raise InputError(f"{clean_text(file)} is too large to be a metric.", "Check the store.")
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            cells = line.split()
+            try:
+                time, value, step = (float(cell) for cell in (*cells, "0")[:3])  # before 1.1 there was no step
+            except ValueError:
+                continue
+            yield value, step, time
+
+
+def _last(points: list[tuple[float, float, float]]) -> float:
+    """MLflow's latest value: that of the largest step, then time, then value."""
+    return max(points, key=lambda p: (p[1], p[2], p[0]))[0]
+
+
+def _info(folder: Path, meta: dict[str, Any]) -> RunInfo:
+    points = {name: list(_points(file)) for name, file in _files(folder / "metrics")}
+    return make_run(
+        run_id=folder.name,
+        experiment_id=meta.get("experiment_id", folder.parent.name),
+        name=meta.get("run_name") or meta.get("name"),
+        status=meta.get("status"),
+        start_ms=_number(meta.get("start_time")),
+        end_ms=_number(meta.get("end_time")),
+        params=_texts(folder / "params", _TEXT_BYTES),
+        tags=_texts(folder / "tags", _TAG_BYTES),
+        metrics=[(name, _last(rows)) for name, rows in points.items() if rows],
+        datasets=_datasets(folder),
+        model_ids=[child.name for child in _folders(folder / "outputs")],
+        artifact_uri=_artifacts(folder, meta),
+    )
+
+
+def _artifacts(folder: Path, meta: dict[str, Any]) -> str:
+    """The artifact folder beside the run where there is one: a store that was moved still names its old place."""
+    beside = folder / "artifacts"
+    return beside.as_uri() if beside.is_dir() else str(meta.get("artifact_uri") or "")
+
+
+def _datasets(folder: Path) -> list[DatasetInfo]:
+    found = []
+    for meta in filter(None, map(_meta, _folders(folder / "inputs"))):
+        source_id = str(meta.get("source_id"))
+        data = _meta(folder.parent / "datasets" / source_id) if is_run_id(source_id) else None
+        if data:
+            tags = meta.get("tags")
+            context = tags.get("mlflow.data.context") if isinstance(tags, dict) else ""
+            found.append(make_dataset(data.get("name"), data.get("digest"), context, data.get("source")))
+    return found
+
+
+def _model(folder: Path) -> RegisteredModel:
+    aliases: dict[str, list[str]] = {}
+    for alias, version in _texts(folder / "aliases", _TEXT_BYTES):
+        aliases.setdefault(version.strip(), []).append(clean_text(alias))
+    versions = []
+    for child in _folders(folder):
+        meta = _meta(child) if child.name.startswith("version-") else None
+        if meta and meta.get("current_stage") != "Deleted_Internal":
+            number = str(meta.get("version", child.name.removeprefix("version-")))
+            run_id = str(meta["run_id"]) if meta.get("run_id") else None
+            stage = clean_text(meta.get("current_stage") or "None", 40)
+            versions.append(ModelVersion(number, run_id, stage, tuple(aliases.get(number, ()))))
+    name = (_meta(folder) or {}).get("name", folder.name)
+    return RegisteredModel(clean_text(name), make_versions(versions))

@@ -1,0 +1,241 @@
+"""What MLflow stores hold, as the rest of the package sees it: cleaned text, seconds since 1970, numbers."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from copilot.core.history import LoggedSeries
+from copilot.errors import NotFoundError
+from copilot.utils.validators import clean_text, without_credentials
+
+NAME_LENGTH = 200
+TEXT_LENGTH = 500
+MODEL_HISTORY_TAG = "mlflow.log-model.history"
+STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+_RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
+
+
+@dataclass(frozen=True)
+class ExperimentInfo:
+    """An experiment. ``updated_at`` is in seconds since 1970, None where MLflow did not record it (before 2.0)."""
+
+    experiment_id: str
+    name: str
+    updated_at: float | None = None
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A dataset that a run logged as its input; `context` is what for, such as ``training``."""
+
+    name: str
+    digest: str
+    context: str
+    source: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run without its curves.
+
+    Attributes
+    ----------
+    metrics : dict of str to float
+        The latest value of each.
+    start_time, end_time : float or None
+        Seconds since 1970.
+    model_uris : tuple of str
+        Models that the run logged.
+    artifact_uri : str
+        As it is in the store.
+    """
+
+    run_id: str
+    name: str
+    experiment_id: str
+    status: str
+    start_time: float | None = None
+    end_time: float | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    parent_run_id: str | None = None
+    datasets: tuple[DatasetInfo, ...] = ()
+    model_uris: tuple[str, ...] = ()
+    artifact_uri: str = ""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model; `run_id` is None where it came from no run."""
+
+    version: str
+    run_id: str | None
+    stage: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A registered model with its versions, the newest first."""
+
+    name: str
+    versions: tuple[ModelVersion, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """What a model URI or run id stands for; `model_uri` is None for a run that logged no model."""
+
+    run_id: str | None
+    model_uri: str | None
+    name: str | None = None
+    version: str | None = None
+
+
+class Store(Protocol):
+    """What the three readers have in common. `workers` reads at a time help."""
+
+    workers: int
+
+    def experiments(self) -> list[ExperimentInfo]: ...
+
+    def runs(self, experiment_id: str, limit: int | None, newest_first: bool) -> list[RunInfo]: ...
+
+    def run(self, run_id: str) -> RunInfo: ...
+
+    def run_with_series(
+        self, run_id: str, wanted: Callable[[str], bool], workers: int
+    ) -> tuple[RunInfo, list[LoggedSeries]]:
+        """A run and its metrics; metrics that are not `wanted` come without values."""
+
+    def registered_models(self) -> list[RegisteredModel]: ...
+
+    def registered_model(self, name: str) -> RegisteredModel | None: ...
+
+    def run_of_logged_model(self, model_id: str) -> str | None:
+        """The run that logged an MLflow 3 model.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such model.
+        """
+
+
+def make_run(
+    *,
+    run_id: str,
+    experiment_id: Any,
+    name: str | None,
+    status: Any,
+    start_ms: Any,
+    end_ms: Any,
+    params: Iterable[tuple[str, Any]],
+    tags: Iterable[tuple[str, Any]],
+    metrics: Iterable[tuple[str, float]],
+    datasets: Iterable[DatasetInfo] = (),
+    model_ids: Sequence[str] = (),
+    artifact_uri: str | None = None,
+) -> RunInfo:
+    """A `RunInfo` from what a store gives, with text cleaned; before 2.0 the name was a tag."""
+    raw_tags = {str(key): str(value) for key, value in tags}
+    name = name or raw_tags.get("mlflow.runName") or str(run_id)[:8]
+    logged = [f"models:/{model_id}" for model_id in model_ids]
+    logged += [] if logged else [f"runs:/{run_id}/{path}" for path in _model_paths(raw_tags.pop(MODEL_HISTORY_TAG, ""))]
+    raw_tags.pop(MODEL_HISTORY_TAG, None)
+    return RunInfo(
+        run_id=str(run_id),
+        name=clean_text(name, NAME_LENGTH),
+        experiment_id=str(experiment_id),
+        status=STATUS.get(status, clean_text(status, 20)),
+        start_time=seconds(start_ms),
+        end_time=seconds(end_ms),
+        params=_cleaned(params),
+        tags=_cleaned(raw_tags.items()),
+        metrics={clean_text(key): float(value) for key, value in metrics},
+        parent_run_id=raw_tags.get("mlflow.parentRunId"),
+        datasets=tuple(datasets),
+        model_uris=tuple(clean_text(uri) for uri in logged),
+        artifact_uri=clean_text(without_credentials(artifact_uri or ""), TEXT_LENGTH),
+    )
+
+
+def make_dataset(name: Any, digest: Any, context: Any, source: Any) -> DatasetInfo:
+    """A `DatasetInfo`; MLflow keeps the source as JSON such as ``{"uri": "s3://..."}``."""
+    try:
+        place = json.loads(source)
+        source = place.get("uri") or place.get("url") or place.get("path") or source
+    except (ValueError, TypeError, AttributeError):
+        pass
+    return DatasetInfo(
+        clean_text(name or ""),
+        clean_text(digest or "", 80),
+        clean_text(context or "", 80),
+        clean_text(without_credentials(str(source or "")), TEXT_LENGTH),
+    )
+
+
+def make_series(name: str, rows: Sequence[tuple[Any, Any, Any]]) -> LoggedSeries:
+    """A series from rows of (value, step, milliseconds since 1970)."""
+    values, steps, times = np.array(rows, dtype=float).reshape(-1, 3).T
+    return LoggedSeries(clean_text(name), values, steps, times / 1000)
+
+
+def make_versions(versions: Iterable[ModelVersion]) -> tuple[ModelVersion, ...]:
+    """Versions, the newest first."""
+    return tuple(sorted(versions, key=lambda v: int(v.version) if v.version.isdecimal() else 0, reverse=True))
+
+
+def seconds(milliseconds: Any) -> float | None:
+    """Seconds since 1970 of an MLflow time, None for none."""
+    return float(milliseconds) / 1000 if milliseconds else None
+
+
+def iso_time(moment: float | None) -> str | None:
+    """A moment for the analysis document."""
+    try:
+        return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def is_run_id(text: str) -> bool:
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def no_run(run_id: str, public_uri: str) -> NotFoundError:
+    """The error for a run that is not there."""
+    return NotFoundError(
+        f"There is no run '{clean_text(run_id, 60)}' in {public_uri}.", "Check the run id and the tracking URI."
+    )
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint that names what may have been meant."""
+    if not known:
+        return "There is none yet."
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    more = ", ..." if len(known) > 6 else ""
+    return f"There are: {', '.join(known[:6])}{more}"
+
+
+def _cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    return {clean_text(key): clean_text(without_credentials(str(value)), TEXT_LENGTH) for key, value in pairs}
+
+
+def _model_paths(history: str) -> list[str]:
+    try:
+        return [str(entry["artifact_path"]) for entry in json.loads(history)] if history else []
+    except (ValueError, TypeError, KeyError):
+        return []
