@@ -133,7 +133,7 @@ def _verdict(writer: Writer, analysis: Analysis) -> None:
     for code in leading.get(analysis.diagnosis.verdict, ()):
         finding = analysis.finding(code)
         if finding and (finding.state == "issue" or analysis.diagnosis.verdict == "healthy"):
-            writer.quote(finding.summary, [known[i] for i in finding.evidence[:4]])
+            writer.quote(finding.summary, [known[i] for i in finding.evidence[:7]])
 
 
 def _best(writer: Writer, analysis: Analysis) -> None:
@@ -167,7 +167,7 @@ def _cause(writer: Writer, analysis: Analysis) -> None:
         for code in cause.finding_codes if i == 0 else ():
             finding = analysis.finding(code)
             if finding:
-                writer.quote(finding.summary, [known[e] for e in finding.evidence[:4]])
+                writer.quote(finding.summary, [known[e] for e in finding.evidence[:7]])
 
 
 def _remedy(writer: Writer, analysis: Analysis) -> None:
@@ -187,7 +187,7 @@ def _findings(writer: Writer, analysis: Analysis) -> None:
     known = analysis.evidence_by_id()
     issues = [f for f in analysis.findings if f.state == "issue"] or list(analysis.findings)
     for finding in issues[:6]:
-        writer.quote(f"{finding.code} {finding.title}: {finding.summary}", [known[i] for i in finding.evidence[:4]])
+        writer.quote(f"{finding.code} {finding.title}: {finding.summary}", [known[i] for i in finding.evidence[:7]])
 
 
 def _warnings(writer: Writer, analysis: Analysis) -> None:

@@ -8,7 +8,9 @@ from copilot.errors import InputError
 FORMATS = ("html", "pdf", "json", "markdown", "junit", "sarif")
 
 
-def render(analysis: Analysis, format: str, *, template: str = "default", include_visualizations: bool = True) -> str | bytes:
+def render(
+    analysis: Analysis, format: str, *, template: str = "default", include_visualizations: bool = True
+) -> str | bytes:
     """Render an analysis.
 
     Parameters

@@ -22,11 +22,19 @@ def render_junit(analysis: Analysis) -> str:
         "errors": states.count("error"),
         "skipped": sum(s in ("not_applicable", "skipped", "ignored") for s in states),
     }
-    attributes = {"name": f"mlops-copilot {name}", **{k: str(v) for k, v in counts.items()}, "time": f"{analysis.provenance.duration_s:.3f}"}
+    attributes = {
+        "name": f"mlops-copilot {name}",
+        **{k: str(v) for k, v in counts.items()},
+        "time": f"{analysis.provenance.duration_s:.3f}",
+    }
     root = Xml.Element("testsuites", {k: v for k, v in attributes.items() if k != "skipped"})
     suite = Xml.SubElement(root, "testsuite", attributes)
     for finding in analysis.findings:
-        case = Xml.SubElement(suite, "testcase", {"classname": name, "name": f"{finding.code} {clean_text(finding.title, 120)}", "time": "0"})
+        case = Xml.SubElement(
+            suite,
+            "testcase",
+            {"classname": name, "name": f"{finding.code} {clean_text(finding.title, 120)}", "time": "0"},
+        )
         _junit_state(case, finding)
     Xml.SubElement(suite, "system-out").text = clean_text(analysis.diagnosis.summary, 700)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
@@ -45,7 +53,10 @@ def _junit_state(case: Xml.Element, finding: Finding) -> None:
 def render_sarif(analysis: Analysis) -> str:
     """Issues and errors as SARIF results, every check as a rule; the evidence rides along as properties."""
     known = analysis.evidence_by_id()
-    rules = [{"id": f.code, "name": clean_text(f.title, 120), "shortDescription": {"text": clean_text(f.title, 120)}} for f in analysis.findings]
+    rules = [
+        {"id": f.code, "name": clean_text(f.title, 120), "shortDescription": {"text": clean_text(f.title, 120)}}
+        for f in analysis.findings
+    ]
     name = clean_text(analysis.subject.run_name or analysis.subject.run_id or "history", 200)
     results = [
         {
@@ -62,7 +73,11 @@ def render_sarif(analysis: Analysis) -> str:
         for index, finding in enumerate(analysis.findings)
         if finding.state in ("issue", "error")
     ]
-    driver = {"name": "MLOps Copilot", "version": analysis.provenance.versions.get("mlops-copilot", "0"), "rules": rules}
+    driver = {
+        "name": "MLOps Copilot",
+        "version": analysis.provenance.versions.get("mlops-copilot", "0"),
+        "rules": rules,
+    }
     run = {"tool": {"driver": driver}, "results": results, "properties": {"verdict": analysis.diagnosis.verdict}}
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False)
 

@@ -21,7 +21,9 @@ _STATE_ORDER = ("issue", "error", "passed", "not_applicable", "skipped", "ignore
 MAX_CHARTS = 12
 
 
-def render_html(analysis: Analysis, *, template: str = "default", include_visualizations: bool = True, paper: bool = False) -> str:
+def render_html(
+    analysis: Analysis, *, template: str = "default", include_visualizations: bool = True, paper: bool = False
+) -> str:
     """Render the report.
 
     Parameters
@@ -51,13 +53,17 @@ def render_html(analysis: Analysis, *, template: str = "default", include_visual
             title=clean_text(analysis.subject.run_name or analysis.subject.model_uri or "Analysis", 120),
             verdict=words.verdict_label(analysis.diagnosis.verdict),
             figures=key_figures(analysis),
-            charts=[Markup(curve_svg(analysis, p)) for p in analysis.history.pairs[:MAX_CHARTS]] if include_visualizations else [],
+            charts=[Markup(curve_svg(analysis, p)) for p in analysis.history.pairs[:MAX_CHARTS]]
+            if include_visualizations
+            else [],
             causes=[c for c in analysis.diagnosis.causes if c.cause != "none"],
             findings=sorted(analysis.findings, key=lambda f: _STATE_ORDER.index(f.state)),
             known=analysis.evidence_by_id(),
         )
     except TemplateError as error:
-        raise InputError(f"The report template '{template}' is not valid: {error}", "Mend it, or use template: default.") from error
+        raise InputError(
+            f"The report template '{template}' is not valid: {error}", "Mend it, or use template: default."
+        ) from error
 
 
 def templates() -> list[str]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 
 from copilot.core.findings import Analysis
 from copilot.errors import MissingExtraError, ToolError
 from copilot.reporting.html import render_html
-from copilot.reporting.palette import LIGHT
-
-_VARIABLES = re.compile(r"var\(--(\w+)\)")
 
 
 def render_pdf(analysis: Analysis, *, template: str = "default", include_visualizations: bool = True) -> bytes:
@@ -27,7 +23,7 @@ def render_pdf(analysis: Analysis, *, template: str = "default", include_visuali
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     page = render_html(analysis, template=template, include_visualizations=include_visualizations, paper=True)
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=["data"])
-    return weasyprint.HTML(string=_with_colours(page), url_fetcher=fetcher).write_pdf(pdf_variant="pdf/ua-1")
+    return weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_variant="pdf/ua-1")
 
 
 def check_libraries():
@@ -40,14 +36,3 @@ def check_libraries():
         hint = "Install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
         raise ToolError(f"PDF reports need Pango, which was not found ({str(error)[:80]}).", hint) from error
     return weasyprint
-
-
-def _with_colours(page: str) -> str:
-    """Inside SVG, WeasyPrint does not resolve CSS variables: write the colours out."""
-    own = dict(re.findall(r"--(\w+): (#\w+)", page.split("@media", 1)[0]))
-    own |= {"train": LIGHT.train, "val": LIGHT.val, "best": LIGHT.best, "onset": LIGHT.onset}
-    head, body = page.split("</style>", 1)
-    head = _VARIABLES.sub(lambda m: own.get(m[1], m[0]), head)
-    styles = re.search(r"<style>(.*)", head, re.S)[1]
-    charts = "\n".join(line for line in styles.splitlines() if ".chart" in line)
-    return head + "</style>" + body.replace("<title>Training", f"<style>{charts.replace('.chart ', '')}</style><title>Training")

@@ -19,13 +19,14 @@ _EVIDENCE = {
     "train_final": "training {q} at the end",
     "val_final": "validation {q} at the end",
     "gap_final": "gap of {q} at the end",
+    "gap_share": "the same, as a share of the first {q}",
     "gap_early": "gap of {q} early on",
     "error_ratio": "validation error over training error ({q})",
     "gap_since": "epoch since which the {q} gap is open",
     "val_best": "best validation {q}",
     "val_end": "validation {q} at the end",
-    "rise": "loss of validation {q} since its best",
-    "rise_share": "worsening of validation {q} since its best",
+    "rise": "worsening of validation {q} since its best",
+    "rise_share": "the same, as a share of the best {q}",
     "rise_within_noise": "worsening of validation {q} over its noise",
     "onset": "onset by validation {q}",
     "epochs_after_best": "epochs after the best {q}",
@@ -40,7 +41,11 @@ _EVIDENCE = {
     "not_finite": "epochs at which {q} is not a number",
 }
 _DIFFERENCES = ("gap_final", "gap_early", "rise")
-_PAPER_HOSTS = {"arxiv": "https://arxiv.org/abs/", "doi": "https://doi.org/", "s2": "https://www.semanticscholar.org/paper/"}
+_PAPER_HOSTS = {
+    "arxiv": "https://arxiv.org/abs/",
+    "doi": "https://doi.org/",
+    "s2": "https://www.semanticscholar.org/paper/",
+}
 
 
 def verdict_label(verdict: str) -> str:

@@ -100,6 +100,7 @@ class GeneralisationGap(BaseCheck):
             row.evidence("train_final", row.logged("train"), unit=unit, epoch=last, source=row.pair.train_name or ""),
             row.evidence("val_final", row.logged("val"), unit=unit, epoch=last, source=row.pair.val_name or ""),
             row.evidence("gap_final", row["gap"], unit=unit, epoch=last),
+            *([] if unit else [row.evidence("gap_share", row["share"] * 100, unit="%", epoch=last)]),
             row.evidence("gap_early", row["early_gap"], unit=unit, epoch=row["early"]),
             *self._memorised_evidence(row),
         ]
