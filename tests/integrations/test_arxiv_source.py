@@ -93,7 +93,7 @@ def test_the_time_limit_holds_for_a_slow_server(mode):
         started = time.monotonic()
         with pytest.raises(ToolError, match=r"arXiv \(http.*gave no whole answer in time"):
             search(server, timeout_s=0.7)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
 
 
 def test_a_dead_address_names_the_setting(free_port):

@@ -148,8 +148,8 @@ def test_slow_sources_are_asked_side_by_side(servers, library):
         server.mode = "drip_body"
     started = time.monotonic()
     with pytest.raises(ToolError, match="no whole answer in time"):
-        assistant(servers, library, timeout_s=0.8).search("noisy labels")
-    assert time.monotonic() - started < 1.55
+        assistant(servers, library, timeout_s=1.5).search("noisy labels")
+    assert time.monotonic() - started < 2.9  # one after the other takes 3 s
 
 
 def test_a_damaged_library_does_not_spoil_an_answer(servers, library):
