@@ -1,0 +1,190 @@
+"""How the command line shows documents: Rich tables for people, Markdown for pull requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from copilot.core.findings import Analysis
+from copilot.reporting import words
+from copilot.reporting.markdown import escape_markdown
+from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES
+from copilot.utils.validators import clean_text
+
+if TYPE_CHECKING:
+    from copilot.core.checks.describe import CheckDescription
+    from copilot.core.datasets import DataComparison, DataVersion
+    from copilot.core.papers import ResearchResult
+    from copilot.health import HealthItem
+
+_ATTENTION = ("unstable", "overfitting", "underfitting", "inconclusive", "healthy")
+_RUN_COLUMNS = ("Verdict", "Run", "Sure", "Onset", "Best epoch", "Likely cause", "Run id")
+
+
+def as_json(documents: Iterable[Any]) -> str:
+    """A list of documents as JSON."""
+    return json.dumps([d.model_dump(mode="json") for d in documents], indent=2)
+
+
+def analysis_table(analysis: Analysis) -> Group:
+    """One run: the verdict in words, then why, what to do, and the findings."""
+    d, style = analysis.diagnosis, VERDICT_STYLES[analysis.diagnosis.verdict]
+    head = Text.assemble(
+        (f"{style.glyph} {words.verdict_label(d.verdict)}", f"bold {style.rich}"),
+        f"  {words.percent_sure(d.confidence)} sure  ",
+        (clean_text(analysis.subject.run_name or "history"), "bold"),
+    )
+    parts: list[Any] = [head, Text(clean_text(d.summary, 700)), Text("")]
+    causes = [c for c in d.causes if c.cause != "none"]
+    if causes:
+        why = "; ".join(f"{words.cause_label(c.cause)} {words.percent_sure(c.probability)}" for c in causes)
+        parts += [Text.assemble(("Why   ", "bold"), why)]
+    for i, item in enumerate(analysis.recommendations):
+        papers = f" ({', '.join(item.papers)})" if item.papers else ""
+        parts.append(Text.assemble(("Do    " if i == 0 else "      ", "bold"), f"{item.action}{papers}"))
+    parts += [Text(""), _findings(analysis)]
+    parts += [Text(f"Repaired: {clean_text(w)}", style="dim") for w in analysis.history.warnings]
+    return Group(*parts)
+
+
+def _findings(analysis: Analysis) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Check", "State", "What was found", "Evidence"):
+        table.add_column(name, overflow="fold")
+    for f in analysis.findings:
+        style = SEVERITY_STYLES[f.severity] if f.state == "issue" else STATE_STYLES[f.state]
+        word = f"{f.severity} severity" if f.state == "issue" else words.state_label(f.state).lower()
+        cited = f"{f.evidence[0]}-{f.evidence[-1]}" if len(f.evidence) > 1 else "".join(f.evidence)
+        table.add_row(
+            f"{f.code} {clean_text(f.title, 60)}".strip(),
+            Text(f"{style.glyph} {word}", style.rich),
+            clean_text(f.summary, 500),
+            cited,
+        )
+    return table
+
+
+def runs_table(analyses: Sequence[Analysis]) -> Table:
+    """Many runs, those that need attention first."""
+    table = Table(*_RUN_COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
+    for a in by_attention(analyses):
+        style = VERDICT_STYLES[a.diagnosis.verdict]
+        verdict, *rest = _run_cells(a)
+        table.add_row(Text(f"{style.glyph} {verdict}", style.rich), *map(Text, rest))
+    return table
+
+
+def markdown_rows(analyses: Sequence[Analysis]) -> str:
+    """Many runs as a Markdown table."""
+    lines = [f"| {' | '.join(_RUN_COLUMNS)} |", "|" + "---|" * len(_RUN_COLUMNS)]
+    return "\n".join(
+        [*lines, *(f"| {' | '.join(map(escape_markdown, _run_cells(a)))} |" for a in by_attention(analyses))]
+    )
+
+
+def by_attention(analyses: Sequence[Analysis]) -> list[Analysis]:
+    return sorted(analyses, key=lambda a: (_ATTENTION.index(a.diagnosis.verdict), -a.diagnosis.confidence))
+
+
+def _run_cells(a: Analysis) -> tuple[str, ...]:
+    d = a.diagnosis
+    cause = "" if d.causes[0].cause == "none" else words.cause_label(d.causes[0].cause)
+    epochs = ["" if e is None else words.number(e) for e in (d.onset_epoch, d.best_epoch)]
+    name = clean_text(a.subject.run_name or "", 40)
+    return (
+        words.verdict_label(d.verdict),
+        name,
+        words.percent_sure(d.confidence),
+        *epochs,
+        cause,
+        a.subject.run_id or "",
+    )
+
+
+def _simple(columns: Sequence[str], rows: Iterable[Sequence[Any]], markdown: bool) -> Table | Text:
+    cells = [["" if c is None else clean_text(c, 200) for c in row] for row in rows]
+    if markdown:
+        lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+        return Text(
+            "\n".join([*lines, *(f"| {' | '.join(map(escape_markdown, row))} |" for row in cells)]), no_wrap=True
+        )
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def versions_table(versions: Sequence[DataVersion], markdown: bool = False) -> Table | Text:
+    rows = ((v.revision, v.date[:10], v.n_files, _size(v.size_bytes), v.message) for v in versions)
+    return _simple(("Revision", "Date", "Files", "Size", "Message"), rows, markdown)
+
+
+def comparison_table(found: DataComparison, markdown: bool = False) -> Group | Text:
+    """The summary, then counts by class."""
+    rows = ((c.split or "", c.label, c.a, c.b, f"{c.b - c.a:+d}") for c in found.class_counts)
+    counts = _simple(("Split", "Class", found.rev_a, found.rev_b, "Change"), rows, markdown)
+    notes = [Text(clean_text(o.summary, 400)) for o in found.outcomes]
+    if markdown:
+        return Text(
+            "\n\n".join([escape_markdown(found.summary, 400), *(n.plain for n in notes), counts.plain]), no_wrap=True
+        )
+    return Group(Text(clean_text(found.summary, 400), style="bold"), *notes, counts)
+
+
+def papers_table(found: ResearchResult, markdown: bool = False) -> Group | Text:
+    """What was asked, how each source answered, and the papers with their references."""
+    from copilot.core.papers import reference
+
+    sources = [f"{s.name}: {s.message}" for s in found.sources]
+    entries = [f"{i}. {reference(p)} {p.url}" for i, p in enumerate(found.papers, 1)]
+    lines = [found.summary, *sources, "", *entries]
+    if markdown:
+        return Text("\n".join(escape_markdown(x, 600) for x in lines), no_wrap=True)
+    return Group(*(Text(clean_text(x, 600), style="bold" if i == 0 else "") for i, x in enumerate(lines)))
+
+
+def health_table(items: Sequence[HealthItem]) -> Table:
+    """Each thing with its state and what to do."""
+    styles = {"ok": ("● works", "green"), "off": ("○ not set up", "bright_black"), "failed": ("▲ failed", "red")}
+    table = Table("What", "State", "Detail", "What to do", box=box.SIMPLE_HEAD, pad_edge=False)
+    for item in items:
+        table.add_row(item.name, Text(*styles[item.state]), clean_text(item.detail, 300), clean_text(item.hint, 300))
+    return table
+
+
+def checks_table(checks: Sequence[CheckDescription], markdown: bool = False) -> Table | Text:
+    rows = ((c.code, c.title, c.explanation.splitlines()[0], c.muted and f"muted: {c.muted}") for c in checks)
+    return _simple(("Code", "Check", "What it looks for", "Muted"), rows, markdown)
+
+
+def check_page(check: CheckDescription) -> str:
+    """One check: its explanation, thresholds and how to change or mute it."""
+    lines = [
+        f"{check.code} {check.title}",
+        "",
+        check.explanation,
+        "",
+        "Thresholds (detection.checks." + check.code + "):",
+    ]
+    for t in check.thresholds:
+        alias = f" [also detection.thresholds.{t.alias}]" if t.alias else ""
+        changed = f", default {t.default:g}" if t.value != t.default else ""
+        lines.append(f"  {t.name} = {t.value:g}{changed}  {t.description}{alias}")
+    lines += ["", f"Mute it: detection.ignore: {{{check.code}: the reason}}"]
+    return "\n".join(lines)
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return ""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""
