@@ -71,6 +71,7 @@ def diff(session: Session, rev_a: str, rev_b: str, path: str | None) -> int:
 def research(session: Session, query: str | None, run_id: str | None, bibtex: str | None) -> int:
     """Find papers that show a remedy."""
     from copilot.cli.tables import papers_table
+    from copilot.core.papers import bibtex as bibtex_of
 
     if query and run_id:
         raise click.UsageError("Give a QUERY or --run-id, not both.")
@@ -80,7 +81,7 @@ def research(session: Session, query: str | None, run_id: str | None, bibtex: st
         found = analyzer.research(about, progress=progress)
     if bibtex:
         try:
-            Path(bibtex).write_text(found.to_bibtex(), encoding="utf-8")
+            Path(bibtex).write_text(bibtex_of(found.papers), encoding="utf-8")
         except OSError as error:
             raise InputError(f"{bibtex} cannot be written: {error.strerror}.", "Choose another file.") from error
     if session.format == "json":

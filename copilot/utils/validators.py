@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c\ud800-\udfff\U000e0000-\U000e007f]+")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRET_QUERY = re.compile(r"(?i)([?&][^=&\s]*(?:key|token|secret|password|signature)[^=&\s]*=)[^&\s]+")
 
