@@ -39,8 +39,8 @@ def table(kept) -> None:
         notice("filter_alt_off", "No run matches", "Clear the search, or pick other verdicts.")
         return
     chosen = run_table(kept)
-    if len(chosen) == 1:
-        st.switch_page(PAGE["run"], query_params=state.link(chosen[0]))
+    if chosen:
+        st.switch_page(PAGE["run"], query_params=state.link(chosen))
 
 
 st.title("Runs")

@@ -83,7 +83,7 @@ def _serve(session: Session, port: int | None, host: str | None, no_browser: boo
     settings = session.analyzer().settings
     host = host or settings.server.host
     port = _choose_port(host, port, settings.server.port)
-    command = [sys.executable, "-m", "streamlit", "run", str(app_folder() / "app.py")]
+    command = [sys.executable, "-m", "copilot.ui.server", "run", str(app_folder() / "app.py")]
     command += ["--server.address", host, "--server.port", str(port), "--server.headless", "true"]
     log = home_folder() / "dashboard.log"
     with (

@@ -20,12 +20,12 @@ CAUSE_WORDS: dict[CauseName, str] = {
     "small_dataset": "too little training data",
     "label_noise": "wrong labels in the training data",
     "leakage": "validation images that also sit in training",
-    "distribution_shift": "validation images of another kind than the training images",
+    "distribution_shift": "validation images unlike the training images",
     "class_imbalance": "class imbalance",
     "validation_too_small": "a validation set too small to tell",
     "validation_overused": "a validation set tuned against too often",
     "trained_too_long": "training went on too long",
-    "optimization": "the optimisation settings, first of all the learning rate",
+    "optimization": "the learning rate or the optimiser's settings",
     "underpowered_model": "a model too small for the task",
     "none": "none",
 }
@@ -88,13 +88,14 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
     lost_score = turned and any(
         e.name == "rise" and e.unit == "fraction" and (e.value or 0) >= 0.03 for e in divergence.evidence
     )
+    fits = 0.0 if turned or (gap is not None and gap.value("error_ratio") is not None) else -1.5  # too little to memorise
     scores: Scores = {
-        "small_dataset": (small + 0.8 * wide, ("OVF101",) if wide else ()),
+        "small_dataset": (small + 0.8 * wide + fits, ("OVF101",) if wide else ()),
         "trained_too_long": (
             2.2 * after + 0.6 * turned - 0.8 * (not turned) - 0.4 * wide,
             ("OVF102",) if turned else (),
         ),
-        "capacity": (0.4 * wide - 0.2, ("OVF101",) if wide else ()),
+        "capacity": (0.4 * wide - 0.2 + fits, ("OVF101",) if wide else ()),
         "label_noise": (1.2 * lost_score - 0.6, ("OVF102",) if lost_score else ()),
         "distribution_shift": (2.0 * early_gap - 1.0, ("OVF101",) if early_gap else ()),
     }

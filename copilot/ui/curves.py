@@ -31,4 +31,6 @@ def _chart(analysis: Analysis, index: int, log_scale: bool, smooth: bool, height
     dark = st.context.theme.type == "dark"
     figure = curve_figure(analysis, pair, log_scale=log_scale, smoothing=5 if smooth else 0, dark=dark)
     figure.update_layout(height=height)
-    st.plotly_chart(figure, config=_CONFIG, key=f"curve-{index}", alt=f"Training and validation {pair.quantity} by epoch")
+    st.plotly_chart(
+        figure, config=_CONFIG, key=f"curve-{index}", alt=f"Training and validation {pair.quantity} by epoch"
+    )

@@ -23,8 +23,9 @@ _SCREENS = (
 PAGES = [
     st.Page(_FOLDER / f"{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "runs")
     for name, title, icon in _SCREENS
+    if (_FOLDER / f"{name}.py").is_file()
 ]
-PAGE = dict(zip((name for name, *_ in _SCREENS), PAGES, strict=True))
+PAGE = dict(zip((name for name, *_ in _SCREENS if (_FOLDER / f"{name}.py").is_file()), PAGES, strict=True))
 # Hide what belongs to Streamlit's own chrome, and keep the header calm on a phone.
 _STYLE = """
 <style>

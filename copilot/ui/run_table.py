@@ -43,15 +43,16 @@ def filters(results: list[AnalysisResult]) -> list[AnalysisResult]:
     return [r for r in kept if not text or text in _haystack(r.analysis)]
 
 
-def run_table(results: list[AnalysisResult]) -> list[str]:
-    """Draw the table; returns the ids of the runs that were ticked, or of the one whose cell was clicked."""
+def run_table(results: list[AnalysisResult]) -> str | None:
+    """Draw the table; returns the run that was ticked or whose cell was clicked."""
     ordered = sorted(results, key=lambda r: (_ATTENTION[r.diagnosis.verdict], -r.diagnosis.confidence))
     frame = pd.DataFrame([_row(r.analysis) for r in ordered])
+    shown = frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()])
     selected = st.dataframe(
-        frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()]),
+        shown.style.apply(lambda _: [f"color: {_colour(r)}; font-weight: 600" for r in ordered], subset=["Verdict"]),
         hide_index=True,
         on_select="rerun",
-        selection_mode=["multi-row", "single-cell"],
+        selection_mode=["single-row", "single-cell"],
         column_config=_columns(),
         placeholder="",
         height=min(38 * (len(frame) + 1) + 2, 640),
@@ -59,9 +60,13 @@ def run_table(results: list[AnalysisResult]) -> list[str]:
         key="runs-table",
         alt="Runs with verdict, confidence, gap, best epoch, onset, validation curve and likely cause",
     ).selection
-    clicked = [ordered[selected.cells[0][0]]] if selected.cells else []
-    ticked = [ordered[i] for i in selected.rows]
-    return [r.analysis.subject.run_id for r in ticked or clicked if r.analysis.subject.run_id]
+    row = selected.rows[0] if selected.rows else selected.cells[0][0] if selected.cells else None
+    return None if row is None else ordered[row].analysis.subject.run_id
+
+
+def _colour(result: AnalysisResult) -> str:
+    style = VERDICT_STYLES[result.diagnosis.verdict]
+    return style.dark if st.context.theme.type == "dark" else style.light
 
 
 def _haystack(analysis: Analysis) -> str:
@@ -77,7 +82,7 @@ def _row(analysis: Analysis) -> dict:
     return {
         "Verdict": f"{VERDICT_STYLES[d.verdict].glyph} {verdict_label(d.verdict)}",
         "Run": clean_text(subject.run_name or subject.run_id, 60),
-        "Confidence": d.confidence,
+        "Confidence": round(d.confidence, 2),
         "Gap": gap.value * 100 if gap and gap.value is not None else np.nan,
         "Best": best.value if best else np.nan,
         "Best epoch": d.best_epoch,
@@ -99,16 +104,16 @@ def _spark(pair: PairRecord | None) -> list[float]:
 def _columns() -> dict:
     c = st.column_config
     return {
-        "Verdict": c.TextColumn(width=130, pinned=True),
-        "Run": c.TextColumn(width=150, help="Click a row to open the run; tick several to compare them."),
-        "Confidence": c.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=130),
+        "Verdict": c.TextColumn(width=125),
+        "Run": c.TextColumn(width=140, help="Click a row to open the run."),
+        "Confidence": c.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=120),
         "Gap": c.NumberColumn(
             format="%.1f pts", width=85, help="Score gap between training and validation at the end, in points of 100."
         ),
         "Best": c.NumberColumn(format="%.3f", width=75, help="Validation value at the best epoch."),
         "Best epoch": c.NumberColumn(width=85),
         "Onset": c.NumberColumn(width=70, help="Epoch from which validation gets worse for good."),
-        "Validation curve": c.LineChartColumn(width=150),
-        "Likely cause": c.TextColumn(width=210),
+        "Validation curve": c.LineChartColumn(width=130),
+        "Likely cause": c.TextColumn(width=200),
         "Finished": c.TextColumn(width=110),
     }

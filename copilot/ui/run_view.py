@@ -34,7 +34,9 @@ def headline(analysis: Analysis) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(plain(analysis.subject.run_name or "Run", 80), width="content", anchor=False)
         st.badge(verdict_label(d.verdict), icon=f":material/{style.icon}:", color=style.streamlit)
-        st.badge(f"{percent_sure(d.confidence)} sure", color="gray", help="How far the measures lie beyond their thresholds.")
+        st.badge(
+            f"{percent_sure(d.confidence)} sure", color="gray", help="How far the measures lie beyond their thresholds."
+        )
     st.markdown(f"**{plain(d.summary, 600)}**")
 
 
@@ -53,7 +55,7 @@ def figures(analysis: Analysis) -> None:
     with st.container(horizontal=True, gap="small", key="figures"):
         for label, value, help_ in cards:
             if value is not None:
-                st.metric(label, value, border=True, help=help_ and plain(help_), width=200)
+                st.metric(label, value, border=True, help=help_ and plain(help_), width="stretch")
 
 
 def why(analysis: Analysis) -> None:
@@ -103,7 +105,10 @@ def _finding_card(finding: Finding, known: dict[str, Evidence]) -> None:
             st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content")
             st.badge(word, icon=f":material/{style.icon}:", color=style.streamlit)
         st.markdown(plain(finding.summary, 500))
-        chips = [f":gray-badge[{i} {plain(citation_label(known[i]))}: {plain(evidence_value(known[i]))}]" for i in finding.evidence[:12]]
+        chips = [
+            f":gray-badge[{i} {plain(citation_label(known[i]))}: {plain(evidence_value(known[i]))}]"
+            for i in finding.evidence[:12]
+        ]
         if chips:
             st.markdown(" ".join(chips))
 
@@ -113,8 +118,13 @@ def evidence_table(analysis: Analysis, highlighted: str | None) -> None:
     chosen = analysis.evidence_by_id().get(highlighted or "")
     if chosen:
         with st.container(border=True, key="cited-evidence"):
-            st.markdown(f":material/format_quote: **{chosen.id}** {plain(citation_label(chosen))}: **{plain(evidence_value(chosen))}**")
-            st.caption(f"Source: {plain(chosen.source) or 'the run'}" + (f" · epoch {chosen.epoch:g}" if chosen.epoch is not None else ""))
+            st.markdown(
+                f":material/format_quote: **{chosen.id}** {plain(citation_label(chosen))}: **{plain(evidence_value(chosen))}**"
+            )
+            st.caption(
+                f"Source: {plain(chosen.source) or 'the run'}"
+                + (f" · epoch {chosen.epoch:g}" if chosen.epoch is not None else "")
+            )
     with st.expander(f"Evidence: {len(analysis.evidence)} numbers", expanded=bool(chosen)):
         rows = [
             {

@@ -34,7 +34,7 @@ def set_up_logging(debug: bool = False) -> None:
     """Send log lines to stderr: readable on a terminal, JSON with ``MLOPS_COPILOT_LOG_FORMAT=json``."""
     as_json = os.environ.get("MLOPS_COPILOT_LOG_FORMAT") == "json"
     colours = sys.stderr.isatty()
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=colours)
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
     processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     processors += [structlog.processors.format_exc_info, renderer] if as_json else [renderer]
     handler = logging.StreamHandler()
