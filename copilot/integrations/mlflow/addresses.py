@@ -93,7 +93,7 @@ def _on_disk(path: Path, public: str) -> Address:
     if not _exists(path):
         raise NotFoundError(f"The tracking URI '{public}' names no file or folder.", FORMS)
     if path.is_dir():
-        return Address("folder", str(_checked_folder(path, public)), public)
+        return Address("folder", str(path.resolve()), public)
     return Address("sqlite", str(_checked_sqlite(path, public)), public)
 
 
@@ -112,19 +112,4 @@ def _checked_sqlite(path: Path, public: str) -> Path:
         raise InputError(f"{public} cannot be read: {error.strerror}.", FORMS) from error
     if start != SQLITE_MAGIC:
         raise InputError(f"{public} is not an SQLite database.", FORMS)
-    return path.resolve()
-
-
-def _checked_folder(path: Path, public: str) -> Path:
-    try:
-        holds_runs = any((child / "meta.yaml").is_file() for child in path.iterdir())
-        is_run = (path / "meta.yaml").is_file()
-        inside = [name for name in ("mlruns", "mlflow.db") if (path / name).exists()]
-    except OSError as error:
-        raise InputError(f"{public} cannot be read: {error.strerror}.", FORMS) from error
-    if is_run:
-        raise InputError(f"{public} is an experiment or run inside a store.", "Name the folder above, often mlruns.")
-    if not holds_runs:
-        hint = f"Did you mean {public.rstrip('/')}/{inside[0]}?" if inside else FORMS
-        raise InputError(f"{public} holds no MLflow experiments.", hint)
     return path.resolve()

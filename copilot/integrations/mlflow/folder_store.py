@@ -14,6 +14,7 @@ import yaml
 
 from copilot.core.history import LoggedSeries
 from copilot.errors import InputError, NotFoundError
+from copilot.integrations.mlflow.addresses import FORMS
 from copilot.integrations.mlflow.records import (
     TEXT_LENGTH,
     DatasetInfo,
@@ -46,11 +47,17 @@ class FolderStore:
 
     def __init__(self, root: Path, public: str) -> None:
         self._root, self._public = root, public
+        if _is_run(_meta(root)) or _is_experiment(_meta(root)):
+            raise InputError(f"{public} is inside a store.", "Name the folder above, often mlruns.")
+        if next(self._experiments(), None) is None:
+            inside = next((name for name in ("mlruns", "mlflow.db") if (root / name).exists()), None)
+            hint = f"Did you mean {public.rstrip('/')}/{inside}?" if inside else FORMS
+            raise InputError(f"{public} holds no MLflow experiments.", hint)
 
     def experiments(self) -> list[ExperimentInfo]:
         return [
             ExperimentInfo(
-                folder.name, clean_text(meta.get("name", folder.name)), seconds(meta.get("last_update_time"))
+                folder.name, clean_text(meta.get("name", folder.name)), seconds(_number(meta.get("last_update_time")))
             )
             for folder, meta in self._experiments()
             if meta.get("lifecycle_stage") != "deleted"
@@ -60,7 +67,7 @@ class FolderStore:
         found = [
             (folder, meta)
             for folder in _folders(self._root / experiment_id)
-            if (meta := _meta(folder)) and _is_run(meta) and meta.get("lifecycle_stage") != "deleted"
+            if _is_run(meta := _meta(folder)) and meta.get("lifecycle_stage") != "deleted"
         ]
         pick = heapq.nlargest if newest_first else heapq.nsmallest
         chosen = pick(len(found) if limit is None else limit, found, key=lambda f: _number(f[1].get("start_time")))
@@ -86,23 +93,24 @@ class FolderStore:
 
     def run_of_logged_model(self, model_id: str) -> str | None:
         for experiment, _ in self._experiments():
-            meta = _meta(experiment / "models" / model_id) if is_run_id(model_id) else None
-            if meta:
+            if meta := _meta(experiment / "models" / model_id) if is_run_id(model_id) else {}:
                 return str(meta["source_run_id"]) if meta.get("source_run_id") else None
         raise NotFoundError(
             f"There is no logged model '{clean_text(model_id, 60)}' in {self._public}.", "Check its id."
         )
 
     def _experiments(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Experiments by their ``meta.yaml``; without it (a store copied in part) by the runs inside."""
         for folder in _folders(self._root):
-            if folder.name not in (".trash", "models") and (meta := _meta(folder)):
+            meta = _meta(folder)
+            if _is_experiment(meta) or (not meta and any(_is_run(_meta(child)) for child in _folders(folder))):
                 yield folder, meta
 
     def _find(self, run_id: str) -> tuple[Path, dict[str, Any]]:
         if is_run_id(run_id):
             for root in (self._root, self._root / ".trash"):
                 for folder in _folders(root):
-                    if (meta := _meta(folder / run_id)) and _is_run(meta):
+                    if _is_run(meta := _meta(folder / run_id)):
                         return folder / run_id, meta
         raise no_run(run_id, self._public)
 
@@ -114,20 +122,24 @@ def _folders(parent: Path) -> list[Path]:
         return []
 
 
-def _meta(folder: Path) -> dict[str, Any] | None:
-    """The fields of a folder's ``meta.yaml``, None where there is none that can be read."""
+def _meta(folder: Path) -> dict[str, Any]:
+    """The fields of a folder's ``meta.yaml``, none where it cannot be read."""
     file = folder / META
     try:
         if not file.is_file() or file.stat().st_size > MAX_META_BYTES:
-            return None
+            return {}
         fields = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _is_run(meta: dict[str, Any]) -> bool:
-    return "run_id" in meta or "run_uuid" in meta
+    return "artifact_uri" in meta or "run_uuid" in meta
+
+
+def _is_experiment(meta: dict[str, Any]) -> bool:
+    return "experiment_id" in meta and not _is_run(meta)
 
 
 def _number(value: Any) -> float:
@@ -156,13 +168,16 @@ def _points(file: Path) -> Iterator[tuple[float, float, float]]:
     if file.stat().st_size > MAX_METRIC_BYTES:
         raise InputError(f"{clean_text(file)} is too large to be a metric.", "Check the store.")
     with file.open(encoding="utf-8", errors="replace") as lines:
+        width = 0
         for line in lines:
             cells = line.split()
+            width = width or len(cells)
             try:
                 time, value, step = (float(cell) for cell in (*cells, "0")[:3])  # before 1.1 there was no step
             except ValueError:
                 continue
-            yield value, step, time
+            if len(cells) == width:
+                yield value, step, time
 
 
 def _last(points: list[tuple[float, float, float]]) -> float:
@@ -198,7 +213,7 @@ def _datasets(folder: Path) -> list[DatasetInfo]:
     found = []
     for meta in filter(None, map(_meta, _folders(folder / "inputs"))):
         source_id = str(meta.get("source_id"))
-        data = _meta(folder.parent / "datasets" / source_id) if is_run_id(source_id) else None
+        data = _meta(folder.parent / "datasets" / source_id) if is_run_id(source_id) else {}
         if data:
             tags = meta.get("tags")
             context = tags.get("mlflow.data.context") if isinstance(tags, dict) else ""
@@ -212,11 +227,11 @@ def _model(folder: Path) -> RegisteredModel:
         aliases.setdefault(version.strip(), []).append(clean_text(alias))
     versions = []
     for child in _folders(folder):
-        meta = _meta(child) if child.name.startswith("version-") else None
+        meta = _meta(child) if child.name.startswith("version-") else {}
         if meta and meta.get("current_stage") != "Deleted_Internal":
             number = str(meta.get("version", child.name.removeprefix("version-")))
             run_id = str(meta["run_id"]) if meta.get("run_id") else None
             stage = clean_text(meta.get("current_stage") or "None", 40)
             versions.append(ModelVersion(number, run_id, stage, tuple(aliases.get(number, ()))))
-    name = (_meta(folder) or {}).get("name", folder.name)
+    name = _meta(folder).get("name", folder.name)
     return RegisteredModel(clean_text(name), make_versions(versions))

@@ -1,0 +1,109 @@
+"""MLflow stores for tests: one that MLflow's own client writes, and SQLite files as older versions left them."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+RUN = "a" * 32
+SCHEMA_OF_1_30 = "97727af70f4d"
+
+
+def fingerprint(path: Path) -> dict[str, str]:
+    """Hash of a file, or of every file and folder below a folder."""
+    found = [path] if path.is_file() else sorted(path.rglob("*"))
+    return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() if f.is_file() else "folder" for f in found}
+
+
+def old_sqlite_file(path: Path) -> Path:
+    """A file with the tables of MLflow 1.30, made by MLflow's own migrations, and a run as 1.30 wrote them."""
+    from alembic import command
+    from mlflow.store.db.utils import _get_alembic_config
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+    from sqlalchemy import create_engine
+
+    url = f"sqlite:///{path}"
+    Base.metadata.create_all(create_engine(url))
+    command.upgrade(_get_alembic_config(url), SCHEMA_OF_1_30)
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage) "
+            "VALUES (1, 'old', 'mlruns/1', 'active')"
+        )
+        database.execute(
+            "INSERT INTO runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, artifact_uri, "
+            "experiment_id, source_type) "
+            "VALUES (?, '', 'FINISHED', 1660000000000, 1660000060000, 'active', 'mlruns/1/a', 1, 'LOCAL')",
+            (RUN,),
+        )
+        database.executemany(
+            "INSERT INTO tags VALUES (?, ?, ?)",
+            [
+                ("mlflow.runName", "evening run", RUN),
+                ("mlflow.log-model.history", '[{"artifact_path": "net"}]', RUN),
+                ("note\x1b[31m", "<b>\u202ehi</b>", RUN),
+            ],
+        )
+        database.execute("INSERT INTO params VALUES ('lr', '0.1', ?)", (RUN,))
+        log_epochs(database, range(4))
+        database.execute("INSERT INTO registered_models (name) VALUES ('net')")
+        database.execute(
+            "INSERT INTO model_versions (name, version, current_stage, run_id) VALUES ('net', 3, 'Production', ?)",
+            (RUN,),
+        )
+    database.close()
+    return path
+
+
+def log_epochs(database: sqlite3.Connection, epochs: range) -> None:
+    """Log ``train_loss`` = 1 / (epoch + 1), ``val_loss`` = epoch (NaN at 2), and an unrelated metric."""
+    for epoch in epochs:
+        rows = [
+            ("train_loss", 1 / (epoch + 1), 0),
+            ("val_loss", 0 if epoch == 2 else epoch, epoch == 2),
+            ("lr", 0.1, 0),
+        ]
+        for key, value, is_nan in rows:
+            database.execute(
+                "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)",
+                (key, value, 1660000000000 + epoch * 1000, RUN, epoch, is_nan),
+            )
+            database.execute(
+                "INSERT OR REPLACE INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (key, value, 1660000000000 + epoch * 1000, epoch, is_nan, RUN),
+            )
+
+
+def write_with_client(uri: str) -> dict[str, str]:
+    """Log two runs, a dataset, a model and a registered version with MLflow's client; their ids by what they are."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("digits, first try")
+    parent = client.create_run(experiment, run_name="wide net", tags={"team": "vision"}).info.run_id
+    epochs = range(30)
+    metrics = [Metric("train_loss", 1 / (e + 1), 1_700_000_000_000 + e * 1000, e) for e in epochs]
+    metrics += [
+        Metric("val_loss", float("nan") if e == 7 else 1 + e / 10, 1_700_000_000_500 + e * 1000, e) for e in epochs
+    ]
+    metrics += [
+        Metric("train_acc", float("inf") if e == 3 else e / 30, 1_700_000_000_000 + e * 1000, e) for e in epochs
+    ]
+    metrics += [Metric("val_acc", e / 40, 1_700_000_000_500 + e * 1000, e) for e in epochs]
+    metrics += [Metric("system/cpu", 50.0, 1_700_000_000_000 + e * 1000, e) for e in epochs]
+    client.log_batch(parent, metrics[::-1], [Param("lr", "0.1"), Param("optimizer", "sgd")], [RunTag("stage", "try")])
+    dataset = Dataset(name="digits", digest="d41d8", source_type="local", source='{"uri": "data/train"}')
+    client.log_inputs(parent, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+    client.set_terminated(parent, end_time=1_700_000_060_000)
+    child = client.create_run(experiment, run_name="fold 1", tags={"mlflow.parentRunId": parent}).info.run_id
+    client.log_metric(child, "loss", 0.5)
+    deleted = client.create_run(experiment, run_name="mistake").info.run_id
+    client.delete_run(deleted)
+    client.create_registered_model("digit-net")
+    client.create_model_version("digit-net", "s3://nowhere/model", parent)
+    client.create_model_version("digit-net", "s3://nowhere/model", child)
+    client.set_registered_model_alias("digit-net", "champion", 1)
+    return {"experiment": experiment, "parent": parent, "child": child, "deleted": deleted}
