@@ -119,7 +119,8 @@ def clean_series(
 
 def _one_a_step(name: str, steps: np.ndarray, values: np.ndarray, notes: Notes) -> np.ndarray:
     """Which of the ordered rows to keep so that each step is there once."""
-    first, last = np.append(True, steps[1:] != steps[:-1]), np.append(steps[1:] != steps[:-1], True)
+    changes = steps[1:] != steps[:-1]
+    first, last = np.append(True, changes)[: len(steps)], np.append(changes, True)[: len(steps)]
     if first.all():
         return first
     same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
