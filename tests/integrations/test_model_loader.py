@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import mlflow
 import numpy as np
+import psutil
 import pytest
+import requests
 import torch
 import yaml
 from mlflow import MlflowClient
@@ -107,15 +114,83 @@ def test_models_among_the_artifacts_of_older_runs_are_found(logged, tmp_path):
     assert found.path.endswith(f"{run}/artifacts/nested/model")
 
 
-def test_an_older_database_is_not_changed(logged, tmp_path):
-    old = tmp_path / "old.db"
-    shutil.copy(logged["db"], old)
-    with sqlite3.connect(old) as database:  # the schema before the newest: MLflow would migrate the file
-        database.execute("UPDATE alembic_version SET version_num = 'no such revision'")
-    before = old.read_bytes()
-    with pytest.raises((InputError, ToolError)):
-        fetch_model(logged["run"], tracking_uri=f"sqlite:///{old}")
-    assert old.read_bytes() == before
+def test_the_database_is_left_as_it_was_and_mlflow_is_not_needed(logged):
+    before = logged["db"].read_bytes()
+    code = (
+        "import sys; from copilot.integrations.model_files import fetch_model\n"
+        f"print(fetch_model('models:/digits@best', tracking_uri={logged['uri']!r}).path)\n"
+        "assert 'mlflow' not in sys.modules"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert Path(told.stdout.strip(), "MLmodel").is_file()
+    assert logged["db"].read_bytes() == before
+    assert sorted(path.name for path in logged["db"].parent.iterdir()) == ["artifacts", "mlflow.db"]
+
+
+def test_a_folder_of_runs_is_read_and_left_as_it_was(logged, images, net, tmp_path):
+    files = fetch_model("models:/digits/1", tracking_uri=logged["uri"])
+    run = tmp_path / "mlruns" / "7" / ("a" * 32)
+    for part in ("params", "metrics", "tags"):
+        (run / part).mkdir(parents=True)
+    (run / "params" / "lr").write_text("0.1")
+    shutil.copytree(files.path, run / "artifacts" / "model")
+    info = {
+        "run_id": "a" * 32,
+        "run_uuid": "a" * 32,
+        "experiment_id": "7",
+        "user_id": "me",
+        "status": 3,
+        "start_time": 1,
+    }
+    info |= {"end_time": 2, "lifecycle_stage": "active", "artifact_uri": (run / "artifacts").as_uri(), "run_name": "x"}
+    (run / "meta.yaml").write_text(yaml.safe_dump(info))
+    experiment = {"experiment_id": "7", "name": "e", "artifact_location": "x", "lifecycle_stage": "active"}
+    (run.parent / "meta.yaml").write_text(yaml.safe_dump(experiment))
+    store = tmp_path / "mlruns"
+    found = fetch_model(f"runs:/{'a' * 32}/model", tracking_uri=str(store))
+    assert found.params == {"lr": "0.1"}
+    assert np.allclose(load_model(found).predict(images), expected(net, images), atol=1e-6)
+    assert [path.name for path in store.iterdir()] == ["7"]
+
+
+def test_a_server_hands_its_files_over(logged, images, net, free_port, tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/s.db", "--artifacts-destination", str(tmp_path / "files")]
+    url = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    try:
+        _wait_for(f"{url}/health")
+        local = fetch_model("models:/digits/1", tracking_uri=logged["uri"])
+        client = MlflowClient(url, url)
+        run = client.create_run("0").info.run_id
+        client.log_artifacts(run, local.path, "model")
+        client.create_registered_model("served")
+        client.create_model_version("served", f"{client.get_run(run).info.artifact_uri}/model", run_id=run)
+        for number, uri in enumerate((f"runs:/{run}/model", "models:/served/1")):
+            files = fetch_model(uri, tracking_uri=url, folder=tmp_path / str(number))
+            assert Path(files.path).is_relative_to(tmp_path / str(number))
+            assert np.allclose(load_model(files).predict(images), expected(net, images), atol=1e-6)
+        with pytest.raises(NotFoundError):
+            fetch_model("models:/served/2", tracking_uri=url)
+        with pytest.raises((NotFoundError, ToolError)):
+            fetch_model(f"runs:/{run}/nothing", tracking_uri=url)
+        with pytest.raises(InputError, match="kept by a tracking server"):
+            fetch_model("models:/served/1", tracking_uri=f"sqlite:///{tmp_path}/s.db")
+    finally:
+        for process in [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]:
+            process.kill()
+        server.wait()
+
+
+def _wait_for(url):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            return requests.get(url, timeout=1).raise_for_status()
+        except requests.RequestException:
+            time.sleep(0.2)
+    pytest.fail(f"nothing answers at {url}")
 
 
 @pytest.mark.parametrize(
@@ -140,20 +215,21 @@ def test_what_is_not_there_is_one_line(logged, uri, kind):
 
 
 def test_stores_that_are_not_there_are_not_made(tmp_path, free_port):
-    with pytest.raises(InputError, match="No tracking URI"):
+    with pytest.raises(InputError, match="No MLflow tracking URI"):
         fetch_model("models:/digits/1")
-    with pytest.raises(NotFoundError, match="no MLflow database"):
+    with pytest.raises(NotFoundError):
         fetch_model("models:/digits/1", tracking_uri=f"sqlite:///{tmp_path}/new.db")
-    with pytest.raises(NotFoundError, match="no MLflow store"):
+    with pytest.raises(NotFoundError):
         fetch_model("models:/digits/1", tracking_uri=str(tmp_path / "mlruns"))
-    (tmp_path / "text.db").write_text("this is text, not a database at all")
-    with pytest.raises(InputError, match="no MLflow database"):
-        fetch_model("models:/digits/1", tracking_uri=f"sqlite:///{tmp_path}/text.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as database:
+        database.execute("CREATE TABLE cats (name TEXT)")
+    with pytest.raises(ToolError, match="cannot be read: no such table"):
+        fetch_model("models:/digits/1", tracking_uri=f"sqlite:///{tmp_path}/other.db")
     dead = f"http://user:hunter2@127.0.0.1:{free_port()}"
     with pytest.raises(ToolError) as caught:
         fetch_model("models:/digits/1", tracking_uri=dead, settings=MlflowSettings(timeout_s=2, max_retries=0))
     assert "hunter2" not in str(caught.value)
-    assert [p.name for p in tmp_path.iterdir()] == ["text.db"]
+    assert [p.name for p in tmp_path.iterdir()] == ["other.db"]
 
 
 def test_a_pickled_model_is_refused_with_the_setting_and_the_risk(logged):
