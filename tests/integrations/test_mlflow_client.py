@@ -200,6 +200,7 @@ def test_names_of_the_project(old):
         ("http://host:port", InputError, "malformed"),
         ("http://[::1", InputError, "malformed"),
         ("http://a b:5000", InputError, "malformed"),
+        ("file://[/mlruns", InputError, "malformed"),
         ("htp://localhost:5000", InputError, "of a kind that is not known"),
         ("postgresql://u:secret@db/mlflow", InputError, "is a database server"),
         ("databricks", InputError, "of a kind that is not known"),

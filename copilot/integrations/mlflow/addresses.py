@@ -53,7 +53,7 @@ def parse_address(uri: str | None) -> Address:
     if scheme.partition("+")[0] == "sqlite":
         return Address("sqlite", str(_sqlite(rest, public)), public)
     if scheme == "file" or uri.startswith("file:"):
-        return _on_disk(Path(url2pathname(unquote_path(uri))), public)
+        return _on_disk(_file_path(uri, public), public)
     if scheme.partition("+")[0] in _DATABASES:
         raise InputError(
             f"'{public}' is a database server, which is not read directly.", "Use its tracking server's URL."
@@ -63,9 +63,11 @@ def parse_address(uri: str | None) -> Address:
     return _on_disk(Path(uri).expanduser(), public)
 
 
-def unquote_path(uri: str) -> str:
-    """The path part of a file URI, percent signs still encoded."""
-    return urlsplit(uri).path
+def _file_path(uri: str, public: str) -> Path:
+    try:
+        return Path(url2pathname(urlsplit(uri).path))
+    except ValueError:
+        raise InputError(f"The tracking URI '{public}' is malformed.", FORMS) from None
 
 
 def _server(uri: str, public: str) -> str:

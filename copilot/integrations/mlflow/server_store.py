@@ -13,7 +13,7 @@ from urllib.parse import quote
 import requests
 
 from copilot.core.history import LoggedSeries
-from copilot.errors import CopilotError, NotFoundError, ToolError
+from copilot.errors import NotFoundError, ToolError
 from copilot.integrations.mlflow.records import (
     DatasetInfo,
     ExperimentInfo,
@@ -140,7 +140,7 @@ class ServerStore:
         """What `read` makes of an answer; an answer of another shape is no MLflow server's."""
         try:
             return read(*args)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise self._not_mlflow() from error
 
     def _pages(self, method: str, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -159,13 +159,13 @@ class ServerStore:
 
     def _check(self, patience_s: float) -> None:
         """Ask for one experiment, and give up in time: looking up a name has no time limit of its own."""
-        answers: queue.SimpleQueue[CopilotError | None] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
         def ask() -> None:
             try:
                 self._call("POST", "experiments/search", {"max_results": 1})
                 answers.put(None)
-            except CopilotError as error:
+            except Exception as error:  # raised again below
                 answers.put(error)
 
         threading.Thread(target=ask, name="mlflow-check", daemon=True).start()

@@ -84,7 +84,7 @@ class SqliteStore:
             ):
                 if key in read:
                     points[key].append((float("nan") if is_nan else value, step, time))
-        return info, [make_series(str(key), points[key]) for key in keys]
+            return info, [make_series(str(key), points[key]) for key in keys]
 
     def registered_models(self) -> list[RegisteredModel]:
         with self._open() as database:
