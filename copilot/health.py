@@ -6,14 +6,11 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution, version
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from copilot.core.findings import Document
 from copilot.errors import CopilotError
 from copilot.utils.validators import home_folder
-
-if TYPE_CHECKING:
-    from copilot.analyzer import CopilotAnalyzer
 
 _EXTRAS = {
     "dashboard": ("streamlit", "the dashboard"),
@@ -36,8 +33,8 @@ class HealthItem(Document):
     hint: str = ""
 
 
-def look(analyzer: CopilotAnalyzer) -> list[HealthItem]:
-    """Look at everything; nothing here raises."""
+def look(analyzer: Any) -> list[HealthItem]:
+    """Look at everything; nothing here raises. `analyzer` is a `CopilotAnalyzer`, which stands above this file."""
     return [
         HealthItem(name="Python", state="ok", detail=sys.version.split()[0]),
         _name_clash(),
@@ -96,14 +93,14 @@ def _pdf_libraries() -> HealthItem:
     return _try("Pango", probe)
 
 
-def _tracking(analyzer: CopilotAnalyzer) -> HealthItem:
+def _tracking(analyzer: Any) -> HealthItem:
     if not analyzer.settings.mlflow.tracking_uri:
         hint = "Set mlflow.tracking_uri or MLFLOW_TRACKING_URI, or run `mlops-copilot demo`."
         return HealthItem(name="MLflow", state="off", detail="no tracking URI is set", hint=hint)
     return _try("MLflow", lambda: f"{analyzer.source.public_uri}: {len(analyzer.source.experiments())} experiments")
 
 
-def _data(analyzer: CopilotAnalyzer) -> HealthItem:
+def _data(analyzer: Any) -> HealthItem:
     if not analyzer.settings.dvc.data_path:
         return HealthItem(
             name="DVC data", state="off", detail="no data path is set", hint="Set dvc.repo and dvc.data_path."
