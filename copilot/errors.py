@@ -25,7 +25,8 @@ class CopilotError(Exception):
         return _rebuilt, (type(self), self.message, self.hint)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        ended = not self.hint or self.message.endswith((".", "?", "!", "…"))
+        return f"{self.message}{'' if ended else '.'} {self.hint}".strip()
 
 
 class InputError(CopilotError):

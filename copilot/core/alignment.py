@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-HUGE = 1e300  # SQL stores hand infinity back as the largest float
+HUGE = 1e100  # SQL stores hand infinity back as the largest float; nothing that trains comes near this
 EPOCH_NAMES = ("epoch", "epochs", "train/epoch", "trainer/epoch")
 PER_BATCH_FROM = 10  # this many training rows per validation row mean that training was logged per batch
 
@@ -105,6 +105,12 @@ def clean_series(
     values = np.asarray(values, float)
     steps = np.arange(len(values), dtype=float) if steps is None else np.asarray(steps, float)
     times = None if times is None else np.asarray(times, float)
+    placed = np.isfinite(steps)
+    if not placed.all():
+        notes.add("Rows of {} without an epoch were dropped.", name)
+        steps, values, times = steps[placed], values[placed], None if times is None else times[placed]
+    if not len(steps):
+        return EMPTY
     steps = _steps_from_times(name, steps, times, notes)
     order = np.lexsort((np.arange(len(steps)) if times is None else times, steps))
     order = order[_one_a_step(name, steps[order], values[order], notes)]

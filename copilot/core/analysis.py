@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from copilot.core.checks.base import Check
-from copilot.core.detector import detect
-from copilot.core.diagnosis import diagnose
-from copilot.core.findings import Analysis, Outcome, Provenance, Subject, number_evidence
+from copilot.core.detector import detect, muted
+from copilot.core.diagnosis import conclusions, diagnose
+from copilot.core.findings import Analysis, Outcome, Provenance, Subject, number_evidence, numbered
 from copilot.core.history import RunHistory
 from copilot.core.remedies import recommend
 
@@ -34,6 +34,7 @@ def analyse(
         Fields of `Subject` for each history (``kind`` at least).
     checks : sequence of Check
     ignore : mapping of code to reason, optional
+        Muted checks; those among `extra` too.
     preference : sequence of str, optional
         Quantities in order of preference.
     provenance : mapping, optional
@@ -43,19 +44,21 @@ def analyse(
     """
     started = time.perf_counter()
     detected = detect(histories, checks, ignore)
+    extra = [muted(o.code, o.title, ignore[o.code]) if ignore and o.code in ignore else o for o in extra]
     analyzed_at = datetime.now(UTC).isoformat(timespec="seconds")
     documents = []
     for history, subject, outcomes in zip(histories, subjects, detected, strict=True):
         together = [*outcomes, *extra]
         findings, evidence = number_evidence(together)
         diagnosis = diagnose(history, together, preference)
+        own = numbered(conclusions(diagnosis, history, preference), start=len(evidence) + 1)
         documents.append(
             Analysis(
                 subject=Subject(analyzed_at=analyzed_at, **subject),
                 history=history.record(),
                 diagnosis=diagnosis,
                 findings=findings,
-                evidence=evidence,
+                evidence=(*evidence, *own),
                 recommendations=recommend(diagnosis, together),
             )
         )

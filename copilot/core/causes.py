@@ -51,7 +51,7 @@ def set_size(params: Mapping[str, Any], split: str) -> int | None:
                 size = float(value)
             except (TypeError, ValueError):
                 continue
-            if size >= 1 and size.is_integer():
+            if size > 1 and size.is_integer():  # 1 is a switch
                 return int(size)
     return None
 
@@ -88,7 +88,9 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
     lost_score = turned and any(
         e.name == "rise" and e.unit == "fraction" and (e.value or 0) >= 0.03 for e in divergence.evidence
     )
-    fits = 0.0 if turned or (gap is not None and gap.value("error_ratio") is not None) else -1.5  # too little to memorise
+    fits = (
+        0.0 if turned or (gap is not None and gap.value("error_ratio") is not None) else -1.5
+    )  # too little to memorise
     scores: Scores = {
         "small_dataset": (small + 0.8 * wide + fits, ("OVF101",) if wide else ()),
         "trained_too_long": (
@@ -96,7 +98,7 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
             ("OVF102",) if turned else (),
         ),
         "capacity": (0.4 * wide - 0.2 + fits, ("OVF101",) if wide else ()),
-        "label_noise": (1.2 * lost_score - 0.6, ("OVF102",) if lost_score else ()),
+        "label_noise": (1.2 * lost_score - 0.6 + fits, ("OVF102",) if lost_score else ()),
         "distribution_shift": (2.0 * early_gap - 1.0, ("OVF101",) if early_gap else ()),
     }
     if n_val is not None:
@@ -105,7 +107,7 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
 
 
 def _opened_early(gap: Outcome | None) -> bool:
-    """Whether half of the final score gap was there in the first quarter, though training never memorised its images."""
+    """Whether half of the final score gap was there in the first quarter, though training never memorised."""
     if gap is None or gap.value("error_ratio") is not None:
         return False
     final = {e.quantity: e.value for e in gap.evidence if e.name == "gap_final" and e.unit == "fraction"}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from copilot.core.batch import batches
+from copilot.core.batch import HistoryBatch, batches
 from copilot.core.checks.base import Check, Row
 from copilot.core.findings import Outcome
 from copilot.core.history import RunHistory
 from copilot.errors import CopilotError
+from copilot.utils.validators import clean_text
 
 
 def detect(
@@ -28,45 +29,56 @@ def detect(
     list of list of Outcome
         For each history, one outcome a check, in the order of `checks`.
     """
-    ignore = ignore or {}
-    active = [c for c in checks if c.code not in ignore]
-    rows = _measure(histories, active)
-    return [
-        [_ignored(c, ignore[c.code]) if c.code in ignore else _judge(c, history, rows[c.code][i]) for c in checks]
-        for i, history in enumerate(histories)
-    ]
+    ignore, together = ignore or {}, list(batches(histories))
+    found = [_run(check, histories, together, ignore) for check in checks]
+    return [list(outcomes) for outcomes in zip(*found, strict=True)] if found else [[] for _ in histories]
 
 
-def _measure(histories: Sequence[RunHistory], checks: Sequence[Check]) -> dict[str, list[list[Row]]]:
-    """Rows by check code and history, each history's rows in the order of its pairs."""
-    rows: dict[str, list[list[Row]]] = {c.code: [[] for _ in histories] for c in checks}
-    for batch in batches(histories):
-        for check in checks:
-            measured = check.measure(batch)
-            columns = {name: values.tolist() for name, values in measured.items()}
-            for r, owner in enumerate(batch.owner.tolist()):
-                scalars = {name: column[r] for name, column in columns.items()}
-                rows[check.code][owner].append(Row(batch.pairs[r], batch.points, scalars))
-    for per_history in rows.values():
-        for history, own in zip(histories, per_history, strict=True):
-            order = {id(p): i for i, p in enumerate(history.pairs)}
-            own.sort(key=lambda row, order=order: order[id(row.pair)])
+def muted(code: str, title: str, reason: str) -> Outcome:
+    """The outcome of a check that the settings mute."""
+    return Outcome(code=code, title=title, state="ignored", summary=clean_text(f"Muted: {reason}", 300))
+
+
+def _run(
+    check: Check, histories: Sequence[RunHistory], together: Sequence[HistoryBatch], ignore: Mapping[str, str]
+) -> list[Outcome]:
+    """One outcome a history. A plugin's fault becomes its own outcome and leaves the other checks alone."""
+    if check.code in ignore:
+        return [muted(check.code, check.title, ignore[check.code]) for _ in histories]
+    try:
+        rows = _measure(check, histories, together)
+    except CopilotError:
+        raise
+    except Exception as error:
+        return [_failed(check, error) for _ in histories]
+    return [_judge(check, history, own) for history, own in zip(histories, rows, strict=True)]
+
+
+def _measure(check: Check, histories: Sequence[RunHistory], together: Sequence[HistoryBatch]) -> list[list[Row]]:
+    """Rows by history, in the order of its pairs."""
+    rows: list[list[Row]] = [[] for _ in histories]
+    for batch in together:
+        columns = {name: values.tolist() for name, values in check.measure(batch).items()}
+        for r, owner in enumerate(batch.owner.tolist()):
+            rows[owner].append(Row(batch.pairs[r], batch.points, {name: column[r] for name, column in columns.items()}))
+    for history, own in zip(histories, rows, strict=True):
+        order = {id(p): i for i, p in enumerate(history.pairs)}
+        own.sort(key=lambda row, order=order: order[id(row.pair)])
     return rows
 
 
 def _judge(check: Check, history: RunHistory, rows: list[Row]) -> Outcome:
     try:
-        return check.judge(history, rows)
+        outcome = check.judge(history, rows)
+        if outcome.code != check.code:
+            raise ValueError(f"its outcome has the code {outcome.code}")
+        return outcome
     except CopilotError:
         raise
-    except Exception as error:  # a plugin's fault must not take the other findings with it
-        return Outcome(
-            code=check.code,
-            title=check.title,
-            state="error",
-            summary=f"The check failed: {type(error).__name__}: {error}"[:300],
-        )
+    except Exception as error:
+        return _failed(check, error)
 
 
-def _ignored(check: Check, reason: str) -> Outcome:
-    return Outcome(code=check.code, title=check.title, state="ignored", summary=f"Muted: {reason}"[:300])
+def _failed(check: Check, error: Exception) -> Outcome:
+    reason = clean_text(f"The check failed: {type(error).__name__}: {error}", 300)
+    return Outcome(code=check.code, title=check.title, state="error", summary=reason)

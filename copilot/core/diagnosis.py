@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from copilot.core.causes import CAUSE_WORDS, find_causes
-from copilot.core.findings import Diagnosis, Outcome, Severity, Verdict
+from copilot.core.findings import Diagnosis, Evidence, Outcome, Severity, Verdict
 from copilot.core.history import Pair, RunHistory, axis_value
-from copilot.core.naming import parse_metric_name
+from copilot.core.naming import is_fraction, parse_metric_name
 
 MIN_POINTS = 5
 GAP, DIVERGENCE, UNDERFITTING, INSTABILITY, PLATEAU = "OVF101", "OVF102", "OVF103", "OVF104", "OVF105"
@@ -43,6 +43,29 @@ def diagnose(history: RunHistory, outcomes: Sequence[Outcome], preference: Seque
     )
 
 
+def conclusions(diagnosis: Diagnosis, history: RunHistory, preference: Sequence[str] = ()) -> list[Evidence]:
+    """The diagnosis' own numbers as evidence, so that answers and reports can cite them: no finding holds these.
+
+    ``best_checkpoint`` (the primary metric at the best epoch), ``verdict_confidence``, a ``probability_of_...`` each
+    cause, and ``validation_epochs`` where there are too few.
+    """
+    found, pair = [], primary_pair(history, preference)
+    if pair is not None:
+        at, epoch = _best_index(pair), diagnosis.best_epoch
+        unit = "fraction" if is_fraction(pair.quantity) else ""
+        named = {"unit": unit, "epoch": epoch, "source": pair.val_name or "", "quantity": pair.quantity}
+        found.append(Evidence(name="best_checkpoint", value=float(f"{pair.val[at]:.6g}"), **named))
+    shares = {"verdict_confidence": diagnosis.confidence}
+    shares |= {f"probability_of_{c.cause}": c.probability for c in diagnosis.causes if c.cause != "none"}
+    found += [
+        Evidence(name=name, value=min(max(round(share * 100), 1), 99), unit="%", source="diagnosis")
+        for name, share in shares.items()
+    ]
+    if 0 < _points(history) < MIN_POINTS:
+        found.append(Evidence(name="validation_epochs", value=_points(history), unit="epochs", source="diagnosis"))
+    return found
+
+
 def primary_pair(history: RunHistory, preference: Sequence[str] = ()) -> Pair | None:
     """The pair that decides the best epoch: the preferred quantity, else the loss, else the first with validation."""
     with_val = [p for p in history.pairs if np.isfinite(p.val).any()]
@@ -56,10 +79,11 @@ def primary_pair(history: RunHistory, preference: Sequence[str] = ()) -> Pair | 
 
 def _best_epoch(history: RunHistory, preference: Sequence[str]) -> int | float | None:
     pair = primary_pair(history, preference)
-    if pair is None:
-        return None
-    index = np.nanargmax(pair.val) if pair.higher_is_better else np.nanargmin(pair.val)
-    return axis_value(history.epochs[index])
+    return None if pair is None else axis_value(history.epochs[_best_index(pair)])
+
+
+def _best_index(pair: Pair) -> int:
+    return int(np.nanargmax(pair.val) if pair.higher_is_better else np.nanargmin(pair.val))
 
 
 def _is(by_code: dict[str, Outcome], code: str) -> bool:
@@ -115,7 +139,7 @@ def _onset(by_code: dict[str, Outcome]) -> int | float | None:
 
 
 def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome], onset, best, cause: str) -> str:
-    keep = f" Keep the checkpoint of epoch {best:g}." if best is not None else ""
+    keep = f" Keep the checkpoint of epoch {best:.10g}." if best is not None else ""
     if verdict == "overfitting":
         return f"{_overfitting_since(by_code, onset)}{keep} Most likely cause: {cause}."
     if verdict == "underfitting":
@@ -131,26 +155,38 @@ def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome],
 
 def _overfitting_since(by_code: dict[str, Outcome], onset: float | None) -> str:
     if onset is not None:
-        return f"Overfitting since epoch {onset:g}."
+        return f"Overfitting since epoch {onset:.10g}."
     since = by_code[GAP].value("gap_since") if GAP in by_code else None
-    return f"Overfitting: the gap has stayed open since epoch {since:g}." if since is not None else "Overfitting."
+    return f"Overfitting: the gap has stayed open since epoch {since:.10g}." if since is not None else "Overfitting."
 
 
 def _what_is_missing(history: RunHistory, by_code: dict[str, Outcome]) -> str:
     has_train = any(np.isfinite(p.train).any() for p in history.pairs)
     has_val = any(np.isfinite(p.val).any() for p in history.pairs)
+    if not has_val and any(p.bad_val.any() for p in history.pairs):
+        return "Every validation value is NaN or infinite. Check the validation set and how its loss is averaged."
     if not has_val:
         return "Only training curves were logged. Log a validation metric every epoch, for instance val_loss."
     if not has_train:
         return "Only validation curves were logged. Log the training metric every epoch too, for instance train_loss."
     if not any(p.complete for p in history.pairs):
-        return "No quantity was logged on both training and validation. Log the same one on both, for instance train_loss and val_loss."
+        return (
+            "No quantity was logged on both training and validation. Log the same one on both, for instance "
+            "train_loss and val_loss."
+        )
     points = _points(history)
     if points < MIN_POINTS:
-        return f"Validation has {points} epochs; it takes at least {MIN_POINTS}. Train longer or log more often."
+        have = f"{points} epoch{'' if points == 1 else 's'}"
+        return f"Validation has {have}; it takes at least {MIN_POINTS}. Train longer or log more often."
     if _gap_is_high(by_code):
         return (
-            f"{by_code[GAP].summary} Validation is not getting worse and training is not perfect, so the curves alone do not "
-            "tell overfitting from validation images of another kind. Compare the two sets."
+            f"{by_code[GAP].summary} Validation is not getting worse and training is not perfect, so the curves alone "
+            "do not tell overfitting from validation images of another kind. Compare the two sets."
         )
+    divergence = by_code.get(DIVERGENCE)
+    if divergence is None or divergence.state in ("ignored", "skipped", "error"):
+        why = f" {divergence.summary}" if divergence else ""
+        return f"{DIVERGENCE} did not run, so that nobody looked whether validation gets worse.{why}"
+    if divergence.state == "not_applicable":
+        return "Training has too few values beside those of validation. Log the training metric every epoch too."
     return "Validation rises, but no more than its noise explains. Validate on more images or train with another seed."

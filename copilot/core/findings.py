@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = "1"
 
@@ -33,11 +35,13 @@ Number = int | float
 class Document(BaseModel):
     """A frozen piece of the analysis; NaN and infinities become null in JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_inf_nan="null", json_schema_serialization_defaults_required=True
+    )
 
 
 class Evidence(Document):
-    """One number (or word) with its name, unit, logged epoch and source.
+    """One number (or word) with its name, unit, logged epoch and source; None where nothing finite was measured.
 
     ``low`` and ``high`` bound an interval where one was computed; ``quantity`` names the metric it speaks of.
     """
@@ -51,6 +55,11 @@ class Evidence(Document):
     quantity: str | None = None
     low: Number | None = None
     high: Number | None = None
+
+    @field_validator("value", "epoch", "low", "high")
+    @classmethod
+    def _finite(cls, value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Finding(Document):
@@ -98,7 +107,7 @@ class Diagnosis(Document):
     onset_epoch: Number | None = None
     best_epoch: Number | None = None
     summary: str
-    causes: tuple[Cause, ...] = (Cause(cause="none", probability=1.0),)
+    causes: tuple[Cause, ...] = Field((Cause(cause="none", probability=1.0),), min_length=1)
 
 
 class Recommendation(Document):
@@ -176,10 +185,33 @@ def number_evidence(outcomes: list[Outcome], start: int = 1) -> tuple[tuple[Find
     """
     findings, evidence = [], []
     for outcome in outcomes:
-        numbered = [
-            item.model_copy(update={"id": f"E{start + len(evidence) + i}"}) for i, item in enumerate(outcome.evidence)
-        ]
-        evidence.extend(numbered)
+        own = numbered(outcome.evidence, start + len(evidence))
+        evidence.extend(own)
         fields = {name: getattr(outcome, name) for name in Finding.model_fields if name != "evidence"}
-        findings.append(Finding(**fields, evidence=tuple(item.id for item in numbered)))
+        findings.append(Finding(**fields, evidence=tuple(item.id for item in own)))
     return tuple(findings), tuple(evidence)
+
+
+def numbered(evidence: Sequence[Evidence], start: int = 1) -> tuple[Evidence, ...]:
+    """The evidence with its ids, ``E<start>`` first."""
+    return tuple(item.model_copy(update={"id": f"E{i}"}) for i, item in enumerate(evidence, start))
+
+
+def analysis_schema() -> dict[str, Any]:
+    """JSON Schema of the analysis document, as ``analysis.schema.json`` beside this file holds it.
+
+    Keys may be added within a schema version, so further keys are allowed.
+    """
+
+    def open_up(part: Any) -> Any:
+        if isinstance(part, list):
+            return [open_up(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        return {k: open_up(v) for k, v in part.items() if (k, v) != ("additionalProperties", False)}
+
+    return {
+        **open_up(Analysis.model_json_schema(mode="serialization")),
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"MLOps Copilot analysis, schema version {SCHEMA_VERSION}",
+    }

@@ -148,13 +148,20 @@ class RunHistory:
         series, notes = list(series), Notes(warnings)
         axis = epoch_axis([(s.name, s.steps, s.values) for s in series])
         named: list[tuple[MetricName, Curve]] = []
+        known: list[str] = []
         for item in series:
             parsed = parse_metric_name(item.name, train_pattern, val_pattern)
-            if parsed and len(item.values):
-                used = axis if item.steps is not None else None
-                named.append((parsed, clean_series(item.name, item.values, item.steps, item.times, notes, axis=used)))
+            if not parsed:
+                continue
+            known.append(item.name)
+            used = axis if item.steps is not None else None
+            curve = clean_series(item.name, item.values, item.steps, item.times, notes, axis=used)
+            if len(curve.values):
+                named.append((parsed, curve))
         if axis and named:
             notes.add("Epochs are taken from {}; steps count something else.", axis.name)
+        if known and not named:
+            raise InputError(f"{name}: no values in {', '.join(sorted(known)[:6])[:200]}.", "Was anything logged?")
         if not named:
             seen = ", ".join(sorted({s.name for s in series})[:6])
             raise InputError(

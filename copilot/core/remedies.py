@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from copilot.core.findings import CauseName, Diagnosis, Outcome, Recommendation
@@ -124,11 +124,39 @@ _SHORTER = Remedy(
     "The same score for less compute.",
     ("arxiv:1608.03983",),
 )
+_SHORTCUT = Remedy(
+    "break-shortcuts",
+    "Break the link between image property and label: collect or augment images that have one without the other.",
+    "A property such as brightness or size gives the label away, so that the model need not look at the object.",
+    "Scores fall where the shortcut is gone, and hold on images from elsewhere.",
+    ("arxiv:2004.07780",),
+)
+_OUTLIERS = Remedy(
+    "look-at-outliers",
+    "Look at the images that stand out, and mend or remove those that are broken or do not belong.",
+    "Images unlike all others are learned by heart or not at all.",
+    "A cleaner set; the gap narrows a little.",
+)
+_LONGER = Remedy(
+    "train-longer",
+    "Train for more epochs, or log every epoch.",
+    "Too few epochs were logged to see a trend.",
+    "A verdict at the next run.",
+)
 _LOG_MORE = Remedy(
     "log-validation",
     "Log the same metrics on training and validation every epoch.",
     "Without both curves nothing can be said about generalisation.",
     "A verdict at the next run.",
+)
+
+# The same actions for other reasons.
+_SHIFTED = _SHIFT._replace(why="The two sets of images differ measurably.")
+_LABELS_MIXED = _LABELS._replace(why="Classes are mistaken for each other; wrong labels are one reason.")
+_WEAK_KINDS = _DATA._replace(
+    action="Collect more images of the weak kind, or augment towards it.",
+    why="Some kinds of images do far worse than the rest.",
+    expected_effect="Scores of that kind rise; the average moves little.",
 )
 
 BY_CAUSE: dict[CauseName, tuple[Remedy, ...]] = {
@@ -150,6 +178,24 @@ BY_CODE: dict[str, tuple[Remedy, ...]] = {
     "OVF103": (_LARGER,),
     "OVF104": (_RATE,),
     "OVF105": (_SHORTER,),
+    "OVF401": (_SHIFTED, _BALANCE),
+    "OVF501": (_BALANCE, _AUGMENT),
+    "OVF502": (_AUGMENT, _DECAY),
+    "OVF503": (_LARGER,),
+    "OVF504": (_SHIFTED,),
+    "OVF505": (_LABELS_MIXED,),
+    "OVF506": (_WEAK_KINDS,),
+    "OVF507": (_AUGMENT, _LARGER),
+    "OVF508": (_AUGMENT, _LARGER),
+    "OVF511": (_SHIFTED,),
+    "OVF512": (_SHIFTED, _BALANCE),
+    "OVF513": (_SHIFTED,),
+    "OVF514": (_SHIFTED,),
+    "OVF515": (_SHIFTED,),
+    "OVF516": (_SHORTCUT,),
+    "OVF521": (_OUTLIERS,),
+    "OVF522": (_OUTLIERS,),
+    "OVF523": (_SHORTCUT,),
 }
 
 
@@ -172,11 +218,19 @@ def recommend(diagnosis: Diagnosis, outcomes: Sequence[Outcome]) -> tuple[Recomm
         for remedy in _for_finding(diagnosis, outcome):
             want(remedy, [outcome.code])
     if diagnosis.verdict == "inconclusive" and not wanted:
-        want(_LOG_MORE, [])
+        want(_for_doubt({o.code: o for o in outcomes}), [])
     return tuple(
         Recommendation(**remedy._asdict(), finding_codes=tuple(codes))
         for remedy, codes in list(wanted.values())[:MAX_RECOMMENDATIONS]
     )
+
+
+def _for_doubt(by_code: Mapping[str, Outcome]) -> Remedy:
+    """What would have allowed a verdict."""
+    gap, divergence = by_code.get("OVF101"), by_code.get("OVF102")
+    if divergence is not None and divergence.value("rise_within_noise") is not None:
+        return _LARGER_VALIDATION
+    return _LOG_MORE if gap is None or gap.state == "not_applicable" else _LONGER
 
 
 def _for_finding(diagnosis: Diagnosis, outcome: Outcome) -> tuple[Remedy, ...]:

@@ -71,7 +71,7 @@ def hinge_index(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Where the best-fitting broken line bends: the change point of a curve that turns.
 
     Fits ``a + b x + d max(0, x - knot)`` by least squares for every knot at once and takes the knot with the smallest
-    residual among those that bend upwards (``d > 0``); the profile least-squares estimate of D. V. Hinkley (JASA 66, 1971).
+    residual among those that bend upwards (``d > 0``): profile least squares of D. V. Hinkley (JASA 66, 1971).
 
     Parameters
     ----------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from copilot.errors import ConfigError
+from copilot.utils.validators import clean_text, without_credentials
 
+ENV_PREFIX = "MLOPS_COPILOT_"
 DEFAULT_FILE = "mlops_copilot_config.yaml"
 MAX_FILE_BYTES = 1_000_000
 
@@ -37,7 +41,7 @@ class MlflowSettings(Section):
 
 
 class DvcSettings(Section):
-    repo: str | None = Field(None, description="Git repository with DVC; default: the one that holds the working folder.")
+    repo: str | None = Field(None, description="Git repository with DVC; default: the one around the working folder.")
     remote: str | None = Field(None, description="DVC remote that data is read from; default: the repository's own.")
     data_path: str | None = Field(None, description="Tracked folder that holds the images.")
 
@@ -55,21 +59,27 @@ class ResearchSettings(Section):
     max_papers: int = Field(10, ge=1, le=100, description="Papers that a search keeps.")
     keywords: Words = Field(["overfitting", "computer vision", "regularization"], description="Added to each search.")
     arxiv_url: str = Field("https://export.arxiv.org/api/query", description="Address of arXiv's query API.")
-    semantic_scholar_url: str = Field("https://api.semanticscholar.org", description="Address of Semantic Scholar's API.")
+    semantic_scholar_url: str = Field("https://api.semanticscholar.org", description="Semantic Scholar's API.")
     semantic_scholar_key: SecretStr | None = Field(None, description="API key, if you have one.")
     timeout_s: float = Field(15.0, gt=0, le=300, description="Longest wait for one source.")
 
 
 class DetectionSettings(Section):
     thresholds: dict[str, float] = Field({}, description="train_val_gap and learning_curve_slope.")
-    metrics: Words = Field([], description="Quantities in order of preference: the first that a run has is its primary metric.")
+    metrics: Words = Field([], description="Quantities in order of preference: the first that a run has is primary.")
     checks: dict[str, dict[str, Any]] = Field({}, description="Thresholds by check code.")
     ignore: dict[str, str] = Field({}, description="Muted checks: code and the reason.")
 
     @field_validator("ignore", mode="before")
     @classmethod
     def _list_of_codes(cls, value: Any) -> Any:
-        return {code: "muted in the settings" for code in value} if isinstance(value, list) else value
+        return dict.fromkeys(value, "muted in the settings") if isinstance(value, list) else value
+
+    @field_validator("checks", "ignore")
+    @classmethod
+    def _codes_in_capitals(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Names of environment variables arrive in small letters."""
+        return {code.upper() if re.fullmatch(r"(?i)ovf\d+", code) else code: own for code, own in value.items()}
 
 
 class MetricsSettings(Section):
@@ -114,7 +124,7 @@ class Settings(BaseSettings):
     Nested names are joined by two underscores: ``MLOPS_COPILOT_MLFLOW__TRACKING_URI``.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MLOPS_COPILOT_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid")
 
     mlflow: MlflowSettings = MlflowSettings()
     dvc: DvcSettings = DvcSettings()
@@ -136,7 +146,6 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """The settings as JSON values; secrets are masked and passwords inside addresses removed."""
-        from copilot.utils.validators import without_credentials
 
         def clean(value: Any) -> Any:
             if isinstance(value, dict):
@@ -163,6 +172,7 @@ def load_settings(path: str | Path | None = None, overrides: Mapping[str, Any] |
     ConfigError
         The file is missing, not valid YAML or JSON, or has a key or value that is not known.
     """
+    _known_variables()
     found = find_settings_file(path)
     from_file = _read_file(found) if found else {}
     fallback = {"mlflow": {"tracking_uri": uri}} if (uri := os.environ.get("MLFLOW_TRACKING_URI")) else {}
@@ -177,20 +187,27 @@ def load_settings(path: str | Path | None = None, overrides: Mapping[str, Any] |
     try:
         layered = Layered(**(overrides or {}))
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_first_problem(error)}", "Run `mlops-copilot config show` to see every key.") from error
+        raise ConfigError(_first_problem(error, where), "See `mlops-copilot config show` for every key.") from error
     except ValueError as error:  # an environment variable that is not JSON where JSON is needed
-        raise ConfigError(f"environment: {error}", "Lists and mappings are written as JSON.") from error
+        raise ConfigError(f"{_not_json()} is not valid JSON.", "Lists and mappings are written as JSON.") from error
     return Settings.model_construct(**{name: getattr(layered, name) for name in Settings.model_fields})
 
 
 def find_settings_file(path: str | Path | None = None) -> Path | None:
     """The settings file that `load_settings` reads, or None."""
-    named = path or os.environ.get("MLOPS_COPILOT_CONFIG")
-    if named:
-        if not Path(named).is_file():
-            raise ConfigError(f"Settings file not found: {named}", "Make one: mlops-copilot config init")
+    named = path if path is not None else os.environ.get(f"{ENV_PREFIX}CONFIG") or None
+    if named is not None:
+        if not _is_file(named):
+            raise ConfigError(f"Settings file not found: '{named}'.", "Make one: mlops-copilot config init")
         return Path(named)
     return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _is_file(path: str | Path) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long for the file system
+        return False
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -199,25 +216,77 @@ def _read_file(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{path} is too large for a settings file.", "Pass the YAML settings file.")
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as text: {error}", "Pass a YAML or JSON file.") from error
+        raise ConfigError(f"{path} cannot be read as text: {_reason(error)}.", "Pass a YAML or JSON file.") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path} is not valid YAML{place}: {getattr(error, 'problem', None) or error}", "Mend the file.") from error
+        reason = clean_text(getattr(error, "problem", None) or error, 120)
+        raise ConfigError(f"{path} is not valid YAML{place}: {reason}.", "Mend the file.") from error
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigError(f"{path} holds no settings.", "It needs sections such as `mlflow:` and `detection:`.")
-    return data
+    return {key: value for key, value in data.items() if value is not None}  # a section whose lines are all comments
 
 
-def _first_problem(error: ValidationError) -> str:
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "it is not UTF-8"
+
+
+def _known_variables() -> None:
+    """A variable whose section is misspelt would be passed over in silence."""
+    for name in os.environ:
+        section, mark, _ = name.upper().removeprefix(ENV_PREFIX).partition("__")
+        if name.upper().startswith(ENV_PREFIX) and mark and section.lower() not in Settings.model_fields:
+            near = difflib.get_close_matches(section.lower(), Settings.model_fields, n=1, cutoff=0.0)[0].upper()
+            raise ConfigError(
+                f"The environment variable {clean_text(name, 80)} names no section of the settings.",
+                f"Did you mean {ENV_PREFIX}{near}__...?",
+            )
+
+
+def _not_json() -> str:
+    """The variables of lists and mappings that hold something else."""
+    broken = []
+    for name, value in sorted(os.environ.items()):
+        place = name.upper().removeprefix(ENV_PREFIX).lower().split("__")
+        if name.upper().startswith(ENV_PREFIX) and place[0] in Settings.model_fields and _holds_many(place):
+            try:
+                json.loads(value)
+            except ValueError:
+                broken.append(clean_text(name, 80))
+    return " or ".join(broken) or "An environment variable"
+
+
+def _holds_many(place: list[str]) -> bool:
+    """Whether the key is a section, a list or a mapping."""
+    annotation: Any = Settings
+    for part in place:
+        fields = getattr(annotation, "model_fields", {})
+        if part not in fields:
+            return False
+        annotation = fields[part].annotation
+    return hasattr(annotation, "model_fields") or getattr(annotation, "__origin__", None) in (list, dict)
+
+
+def _first_problem(error: ValidationError, where: str) -> str:
     problem = error.errors()[0]
     place = [str(part) for part in problem["loc"]]
-    if problem["type"] != "extra_forbidden":
-        return f"{'.'.join(place)}: {problem['msg']} (got {str(problem.get('input'))[:60]!r})"
-    near = difflib.get_close_matches(place[-1], _keys_at(place[:-1]), n=1, cutoff=0.0)
-    return f"unknown key '{'.'.join(place)}'; did you mean '{'.'.join([*place[:-1], *near])}'?"
+    key = ".".join(place)
+    variable = f"{ENV_PREFIX}{'__'.join(place)}".upper()
+    where = variable if variable in map(str.upper, os.environ) else where
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place[-1], _keys_at(place[:-1]), n=1, cutoff=0.0)
+        return f"{where}: unknown key '{clean_text(key)}'; did you mean '{'.'.join([*place[:-1], *near])}'?"
+    if problem["type"].startswith("model_"):
+        return f"{where}: {key} is a section: it holds keys such as {key}.{_keys_at(place)[0]}"
+    return f"{where}: {key}: {problem['msg']}{_got(place, problem.get('input'))}"
+
+
+def _got(place: list[str], value: Any) -> str:
+    """What was given, unless it may be a secret."""
+    secret = re.search(r"(?i)key$|token|secret|password", ".".join(place))
+    return "" if secret else f" (got {clean_text(without_credentials(str(value)), 60)!r})"
 
 
 def _keys_at(place: list[str]) -> list[str]:

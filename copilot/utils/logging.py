@@ -18,7 +18,8 @@ _SHARED = (
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger that takes an event and key-value pairs: ``log.info("scan done", runs=12)``."""
-    logging.getLogger(_ROOT).addHandler(logging.NullHandler())
+    if not logging.getLogger(_ROOT).handlers:
+        logging.getLogger(_ROOT).addHandler(logging.NullHandler())
     return structlog.wrap_logger(
         logging.getLogger(name),
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -34,7 +35,8 @@ def set_up_logging(debug: bool = False) -> None:
     """Send log lines to stderr: readable on a terminal, JSON with ``MLOPS_COPILOT_LOG_FORMAT=json``."""
     as_json = os.environ.get("MLOPS_COPILOT_LOG_FORMAT") == "json"
     colours = sys.stderr.isatty()
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
+    plain = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
+    renderer = structlog.processors.JSONRenderer() if as_json else plain
     processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     processors += [structlog.processors.format_exc_info, renderer] if as_json else [renderer]
     handler = logging.StreamHandler()

@@ -8,16 +8,33 @@ from pathlib import Path
 
 import platformdirs
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c\ud800-\udfff\U000e0000-\U000e007f]+")
+from copilot.errors import InputError
+
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c\ud800-\udfff\U000e0000-\U000e007f]+"
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRET_QUERY = re.compile(r"(?i)([?&][^=&\s]*(?:key|token|secret|password|signature)[^=&\s]*=)[^&\s]+")
 
 
 def home_folder() -> Path:
-    """The one folder that holds state: ``MLOPS_COPILOT_HOME``, else the user's data folder. Made if missing."""
+    """The one folder that holds state: ``MLOPS_COPILOT_HOME``, else the user's data folder. Made if missing.
+
+    Raises
+    ------
+    InputError
+        It cannot be made.
+    """
     named = os.environ.get("MLOPS_COPILOT_HOME")
     home = Path(named).expanduser() if named else Path(platformdirs.user_data_dir("mlops-copilot", appauthor=False))
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError(
+            f"The home folder {clean_text(home)} cannot be made: {reason}.",
+            "Set MLOPS_COPILOT_HOME to a folder you may write to.",
+        ) from error
     return home
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ def load_checks(
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     thresholds: Mapping[str, float] | None = None,
     plugins: Iterable[type[BaseCheck]] = (),
+    ignore: Iterable[str] = (),
 ) -> list[Check]:
     """Make every check with its thresholds.
 
@@ -34,6 +36,8 @@ def load_checks(
         ``detection.thresholds``: names that checks declare as aliases of a threshold of theirs.
     plugins : iterable of check classes
         Checks of third parties, after the built-in ones.
+    ignore : iterable of str
+        Codes that ``detection.ignore`` names: those of curve checks must be known.
 
     Raises
     ------
@@ -50,7 +54,15 @@ def load_checks(
     for code, given in (overrides or {}).items():
         _known("detection.checks", code, values)
         values[code].update(given)
-    return [_make(c, values[c.code]) for c in classes]
+    for code in ignore:
+        if not re.fullmatch(r"OVF[2-9]\d\d", code):  # the other families' codes are known when their tools run
+            _known("detection.ignore", code, values)
+    named = {
+        (c, field): f"detection.thresholds.{alias}"
+        for alias, (c, field) in homes.items()
+        if alias in (thresholds or {})
+    }
+    return [_make(c, values[c.code], named) for c in classes]
 
 
 def _known(place: str, name: str, names: Mapping[str, Any]) -> None:
@@ -61,7 +73,7 @@ def _known(place: str, name: str, names: Mapping[str, Any]) -> None:
         )
 
 
-def _make(check: type[BaseCheck], values: dict[str, Any]) -> Check:
+def _make(check: type[BaseCheck], values: dict[str, Any], named: Mapping[tuple[str, str], str]) -> Check:
     try:
         return check(check.Thresholds(**values))
     except ValidationError as error:
@@ -69,7 +81,8 @@ def _make(check: type[BaseCheck], values: dict[str, Any]) -> Check:
         key = ".".join(map(str, problem["loc"]))
         if problem["type"] == "extra_forbidden":
             _known(f"detection.checks.{check.code}", key, check.Thresholds.model_fields)
+        place = named.get((check.code, key), f"detection.checks.{check.code}.{key}")
         raise ConfigError(
-            f"detection.checks.{check.code}.{key}: {problem['msg']} (got {str(problem.get('input'))[:40]!r})",
+            f"{place}: {problem['msg']} (got {str(problem.get('input'))[:40]!r})",
             f"See `mlops-copilot checks explain {check.code}`.",
         ) from None

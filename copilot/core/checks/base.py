@@ -39,6 +39,10 @@ class Row:
             return cost
         return 1.0 - cost if is_fraction(self.pair.quantity) else -cost
 
+    def epoch(self, name: str) -> str:
+        """A measured epoch as people read it; steps of seven digits stay whole."""
+        return f"{self.values[name]:.10g}"
+
     def evidence(
         self, name: str, value: float, *, unit: str = "", epoch: float | None = None, source: str = ""
     ) -> Evidence:
@@ -106,7 +110,7 @@ class BaseCheck:
 
 
 def confidence_from(margin: float) -> float:
-    """Confidence of a judgement whose measure lies exp(margin) times beyond its threshold: .5 at it, towards 1 far off."""
+    """Confidence of a judgement whose measure lies exp(margin) times beyond its threshold: .5 at it, 1 far off."""
     return float(1.0 - 0.5 * np.exp(-abs(margin)))
 
 
@@ -115,4 +119,4 @@ def severity_of(value: float, medium: float, high: float) -> Severity:
 
 
 def _tidy(value: float, unit: str) -> int | float:
-    return int(value) if unit in ("epoch", "epochs") and float(value).is_integer() else float(f"{value:.6g}")
+    return axis_value(value) if unit in ("epoch", "epochs") else float(f"{value:.6g}")

@@ -27,9 +27,9 @@ class GapThresholds(Thresholds):
 class GeneralisationGap(BaseCheck):
     """Generalisation gap at the end of training.
 
-    The gap is the mean over the last tenth of the epochs of validation cost minus training cost, where cost is the loss, or one
-    minus a score (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A gap says that the model knows its training
-    images better than others; alone it does not say that more training makes it worse (OVF102 does).
+    The gap is the mean over the last tenth of the epochs of validation cost minus training cost, where cost is the
+    loss, or one minus a score (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A gap says that the model knows
+    its training images better than others; alone it does not say that more training makes it worse (OVF102 does).
     """
 
     code = "OVF101"
@@ -39,9 +39,6 @@ class GeneralisationGap(BaseCheck):
 
     def measure(self, batch: HistoryBatch) -> dict[str, np.ndarray]:
         train, val = tail_mean(batch.train, batch.tail), tail_mean(batch.val, batch.tail)
-        start = np.maximum(batch.train[:, 0], batch.val[:, 0])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = (val - train) / np.abs(start)
         wide = batch.val_smooth - batch.train_smooth >= self.thresholds.train_val_gap
         quarter = (batch.points - 1) // 4
         since = np.minimum(last_index_where(~wide) + 1, batch.points - 1)
@@ -49,19 +46,28 @@ class GeneralisationGap(BaseCheck):
             "train": train,
             "val": val,
             "gap": val - train,
-            "share": share,
+            "share": (val - train) / self._scale(batch),
             "early_gap": batch.val_smooth[:, quarter] - batch.train_smooth[:, quarter],
             "early": batch.epochs[:, quarter],
             "since": take(batch.epochs, since),
             "last": batch.epochs[:, -1],
         }
 
+    @staticmethod
+    def _scale(batch: HistoryBatch) -> np.ndarray:
+        """The first cost, or what training gained where that is more (losses below zero); never zero."""
+        first = np.abs(np.maximum(batch.train[:, 0], batch.val[:, 0]))
+        scale = np.maximum(first, batch.train[:, 0] - batch.train.min(axis=1))
+        largest = np.maximum(np.abs(batch.train).max(axis=1), np.abs(batch.val).max(axis=1))
+        scale = np.where(scale > 0, scale, largest)
+        return np.where(scale == 0, 1.0, scale)
+
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
         both = [r for r in rows if r.pair.complete and np.isfinite(r["gap"])]
         if not both:
             return self.outcome("not_applicable", "No quantity was logged on both training and validation.")
-        evidence = [item for row in both for item in self._evidence(row)]
-        worst = max(both, key=self._margin)
+        worst, *others = sorted(both, key=self._margin, reverse=True)
+        evidence = [item for row in (worst, *others) for item in self._evidence(row)]
         margin = self._margin(worst)
         if margin < 0:
             return self.outcome(

@@ -10,7 +10,7 @@ from pydantic import Field
 from copilot.core.batch import HistoryBatch
 from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
 from copilot.core.findings import Evidence, Outcome
-from copilot.core.history import RunHistory
+from copilot.core.history import RunHistory, axis_value
 from copilot.core.statistics import tail_mean
 
 MIN_POINTS = 5
@@ -65,11 +65,13 @@ class Instability(BaseCheck):
         loss = next((r for r in usable if r.pair.kind == "loss"), usable[0])
         margin = self._diverged(loss)
         if margin >= 0:
-            text = f"Training {loss.pair.quantity} ends at {loss.logged('end'):.3g} after a best of {loss.logged('best'):.3g}: training diverged."
+            end, best = loss.logged("end"), loss.logged("best")
+            text = f"Training {loss.pair.quantity} ends at {end:.3g} after a best of {best:.3g}: training diverged."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(margin), evidence=evidence)
         swing = float(np.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing))
         if swing >= 0 and loss.points >= 8:
-            text = f"Training {loss.pair.quantity} swings from epoch to epoch by {loss['train_swing']:.0%} of its whole range."
+            share = loss["train_swing"]
+            text = f"Training {loss.pair.quantity} swings from epoch to epoch by {share:.0%} of its whole range."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(swing), evidence=evidence)
         noisy = max(usable, key=lambda r: np.nan_to_num(r["val_swing"]))
         if np.nan_to_num(noisy["val_swing"]) >= self.thresholds.late_swing and noisy.points >= 8:
@@ -91,6 +93,8 @@ class Instability(BaseCheck):
     def _not_finite(self, history: RunHistory) -> Outcome | None:
         """NaN in a training curve, or a validation curve that ends in NaN, is instability by itself."""
         for pair in history.pairs:
+            if np.isfinite(pair.train).any() and not np.isfinite(pair.val).any():
+                continue  # validation never gave a number: it did not work, which says nothing of training
             for name, bad, values in (
                 (pair.train_name, pair.bad_train, pair.train),
                 (pair.val_name, pair.bad_val, pair.val),
@@ -105,11 +109,11 @@ class Instability(BaseCheck):
                     name="not_finite",
                     value=int(bad.sum()),
                     unit="epochs",
-                    epoch=_axis(first),
+                    epoch=axis_value(first),
                     source=name or "",
                     quantity=pair.quantity,
                 )
-                text = f"'{name}' is NaN or infinite from epoch {first:g} on: training broke down."
+                text = f"'{name}' is NaN or infinite from epoch {first:.10g} on: training broke down."
                 return self.outcome("issue", text, severity="high", confidence=0.99, evidence=[item])
         return None
 
@@ -119,7 +123,3 @@ class Instability(BaseCheck):
             row.evidence("train_swing", row["train_swing"] * 100, unit="%", source=row.pair.train_name or ""),
             row.evidence("val_swing", row["val_swing"] * 100, unit="%", source=row.pair.val_name or ""),
         ]
-
-
-def _axis(value: float) -> int | float:
-    return int(value) if value.is_integer() else value

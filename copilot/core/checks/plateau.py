@@ -72,7 +72,8 @@ class Plateau(BaseCheck):
                 "passed", text, confidence=confidence_from(np.log(row["recent_share"] / limit)), evidence=evidence
             )
         idle_share = row["idle"] / max(row.points, 1)
-        text = f"{name} had made 95 % of its improvement by epoch {row['plateau_epoch']:g}; {row['idle']:.0f} epochs followed."
+        idle = f"{row['idle']:.0f} epoch{'' if row['idle'] == 1 else 's'} followed"
+        text = f"{name} had made 95 % of its improvement by epoch {row.epoch('plateau_epoch')}; {idle}."
         margin = float(np.log(max(idle_share, 1e-6) / self.thresholds.idle_share))
         if margin < 0:
             return self.outcome("passed", text, confidence=confidence_from(margin), evidence=evidence)

@@ -38,7 +38,7 @@ class Underfitting(BaseCheck):
     """Training stalls far from useful, or learns nothing from the start.
 
     A model that cannot fit its own training images is limited by capacity or by optimisation, not by data
-    (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A curve that is still falling at the end is not called stalled.
+    (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A curve that still falls at the end is not called stalled.
     """
 
     code = "OVF103"
@@ -94,6 +94,8 @@ class Underfitting(BaseCheck):
         limit = self.thresholds.learned
         gains = []
         if loss:
+            if loss["end"] == 0:
+                return False, 1.0  # nothing is left to learn
             gains.append(loss["improvement"] / max(abs(loss["start"]), 1e-9))
         if score:
             if score["end"] < 1 - self.thresholds.useful_score:

@@ -17,7 +17,7 @@ MIN_POINTS = 4
 
 
 class DivergenceThresholds(Thresholds):
-    """A rise counts when it is large against the best value, against what training had gained, and against the noise."""
+    """A rise counts when it is large against the best value, what training had gained, and the noise."""
 
     rise: float = Field(0.05, gt=0, description="Rise of validation cost over its best, as a share of the best.")
     lost_share: float = Field(
@@ -37,9 +37,10 @@ class DivergenceThresholds(Thresholds):
 class ValidationDivergence(BaseCheck):
     """Validation cost rises from its best value to the end while training cost does not.
 
-    The classical sign of overfitting (L. Prechelt, "Early Stopping - But When?", 1998). Curves are smoothed over a tenth
-    of their length; the onset is the knot of the broken line that fits the validation curve from near its best on. Each
-    quantity is judged by itself, so that a loss may rise while the accuracy holds: over-confident, ranking still fine.
+    The classical sign of overfitting (L. Prechelt, "Early Stopping - But When?", 1998). Curves are smoothed over a
+    tenth of their length; the onset is the knot of the broken line that fits the validation curve from near its best
+    on. Each quantity is judged by itself, so that a loss may rise while the accuracy holds: over-confident, ranking
+    still fine.
     """
 
     code = "OVF102"
@@ -84,22 +85,26 @@ class ValidationDivergence(BaseCheck):
         return hinge_index(np.nan_to_num(smooth), weights)
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
-        both = [r for r in rows if r.pair.complete and np.isfinite(r["rise"]) and r.points >= MIN_POINTS]
+        measured = [r for r in rows if np.isfinite(r["rise"]) and np.isfinite(r["train_change"])]
+        both = [r for r in measured if r.points >= MIN_POINTS]
         if not both:
             return self.outcome(
                 "not_applicable", f"It takes training and validation curves of at least {MIN_POINTS} epochs."
             )
-        evidence = [item for row in both for item in self._evidence(row)]
         turned = [r for r in both if self.margin(r) >= 0]
+        if turned:
+            leading = next((r for r in turned if r.pair.kind == "loss"), turned[0])
+        else:
+            leading = max(both, key=self.margin)
+        ordered = [leading, *(r for r in both if r is not leading)]
+        evidence = [item for row in ordered for item in self._evidence(row)]
         if not turned:
-            row = max(both, key=self.margin)
             evidence.extend(
                 r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r)
             )
             return self.outcome(
-                "passed", self._calm(row), confidence=confidence_from(self.margin(row)), evidence=evidence
+                "passed", self._calm(leading), confidence=confidence_from(self.margin(leading)), evidence=evidence
             )
-        leading = next((r for r in turned if r.pair.kind == "loss"), turned[0])
         size = leading["rise_share"] if not leading.value_unit() else leading["rise"] * 5
         severity = severity_of(size, self.thresholds.medium_rise, self.thresholds.high_rise)
         confidence = confidence_from(max(self.margin(r) for r in turned))
@@ -142,15 +147,17 @@ class ValidationDivergence(BaseCheck):
 
     @staticmethod
     def _calm(row: Row) -> str:
-        return f"Validation {row.pair.quantity} ends at {row.logged('final'):.3g}, close to its best of {row.logged('best_value'):.3g}."
+        end, best = row.logged("final"), row.logged("best_value")
+        return f"Validation {row.pair.quantity} ends at {end:.3g}, close to its best of {best:.3g}."
 
     def _turned(self, leading: Row, both: Sequence[Row]) -> str:
         verb = "falls" if leading.pair.higher_is_better else "rises"
         amount = f"{leading['rise'] * 100:.1f} points" if leading.value_unit() else f"{leading['rise_share']:.0%}"
         training = "goes on improving" if leading["train_change"] < -0.01 else "holds its level"
         text = (
-            f"Validation {leading.pair.quantity} {verb} from epoch {leading['onset']:g} on, by {amount} from its best of "
-            f"{leading.logged('best_value'):.3g} at epoch {leading['best_epoch']:g}, while training {training}."
+            f"Validation {leading.pair.quantity} {verb} from epoch {leading.epoch('onset')} on, by {amount} from its "
+            f"best of {leading.logged('best_value'):.3g} at epoch {leading.epoch('best_epoch')}, while training "
+            f"{training}."
         )
         calm = [r.pair.quantity for r in both if self.margin(r) < 0 and r.pair.kind == "score"]
         if calm and leading.pair.kind == "loss":
