@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from copilot.errors import InputError, NotFoundError
+from copilot.errors import InputError
 from copilot.integrations.exported_programs import input_shape, load_exported_program
 from copilot.integrations.model_spec import InputSpec, ModelFiles, model_card, read_spec, weights_file
 from copilot.utils.supervise import in_supervised_child
@@ -132,10 +133,10 @@ def load_model(
     if not isinstance(model, ModelFiles):
         from copilot.integrations.model_files import fetch_model
 
-        model = fetch_model(str(model), tracking_uri=tracking_uri)
+        with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as folder:
+            files = fetch_model(str(model), tracking_uri=tracking_uri, folder=Path(folder))
+            return load_model(files, allow_pickle=allow_pickle)
     file = weights_file(model)
-    if not file.is_file():
-        raise NotFoundError(f"Model file not found: {clean_text(file)}", "Check the path.")
     loaded = _load(file, model, allow_pickle)
     if isinstance(loaded, torch.export.ExportedProgram):
         spec, module = read_spec(model, input_shape(loaded)), loaded.module(check_guards=False)

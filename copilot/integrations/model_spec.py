@@ -100,6 +100,8 @@ def weights_file(files: ModelFiles) -> Path:
     path = Path(files.path)
     if path.is_file():
         return path
+    if not path.is_dir():
+        raise NotFoundError(f"There is no model at {clean_text(path)}.", "Check the path.")
     flavors = _mapping(model_card(files).get("flavors"))
     if flavors and "pytorch" not in flavors:
         known = clean_text(", ".join(map(str, flavors)), 80)

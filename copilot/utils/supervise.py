@@ -37,9 +37,6 @@ POLL_S = 0.2
 PASSED_ENV = (
     "PATH",
     "HOME",
-    "TMPDIR",
-    "TEMP",
-    "TMP",
     "SYSTEMROOT",
     "LANG",
     "LC_ALL",
@@ -145,8 +142,12 @@ class _Child:
 
     def __exit__(self, *_: object) -> None:
         self._kill()
+        self.drain()
+
+    def drain(self) -> None:
+        """Read what an ended child has written; a grandchild that keeps the pipes open is not waited for."""
         for reader in self._readers:
-            reader.join(timeout=2.0)
+            reader.join(timeout=0.5)
 
     def memory_bytes(self) -> int:
         """Resident bytes of the child and all its descendants; remembers them, to end them all later."""
@@ -187,11 +188,11 @@ class _Child:
 def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Progress | None, section: str) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(POLL_S)
+        if ended := child.process.poll() is not None:
+            child.drain()
         if progress:
             progress(*child.last)
-        if child.process.returncode is not None:
+        if ended:
             return
         if time.monotonic() > deadline:
             what = f"The step took longer than its limit of {timeout_s:g} s and was stopped."
@@ -199,6 +200,8 @@ def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Pr
         if child.memory_bytes() > memory_limit_gb * 1024**3:
             what = f"The step used more memory than its limit of {memory_limit_gb:g} GB and was stopped."
             raise ToolError(what, f"Raise {_setting(section, 'memory_limit_gb')} in the settings, or use less data.")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(POLL_S)
 
 
 def _setting(section: str, name: str) -> str:
@@ -245,7 +248,8 @@ def _environment(folder: str, pass_env: Sequence[str]) -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[2])
     if root not in site.getsitepackages():  # a checkout that may not be installed
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
-    return {**env, _MARK: "1", "MPLBACKEND": "Agg", "MPLCONFIGDIR": folder, "PYTHONUNBUFFERED": "1"}
+    own = dict.fromkeys(("TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), folder)  # removed with it, whatever ends the child
+    return {**env, **own, _MARK: "1", "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": "1"}
 
 
 def _main(result: Path, parent: int) -> None:
@@ -289,3 +293,5 @@ def _bind_to_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     _main(Path(sys.argv[1]), int(sys.argv[2]))
+    sys.stderr.flush()
+    os._exit(0)  # the answer is written; taking PyTorch down in order would take seconds more

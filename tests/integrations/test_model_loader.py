@@ -153,6 +153,7 @@ def test_a_folder_of_runs_is_read_and_left_as_it_was(logged, images, net, tmp_pa
     assert [path.name for path in store.iterdir()] == ["7"]
 
 
+@pytest.mark.slow
 def test_a_server_hands_its_files_over(logged, images, net, free_port, tmp_path):
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
@@ -172,9 +173,9 @@ def test_a_server_hands_its_files_over(logged, images, net, free_port, tmp_path)
             assert Path(files.path).is_relative_to(tmp_path / str(number))
             assert np.allclose(load_model(files).predict(images), expected(net, images), atol=1e-6)
         with pytest.raises(NotFoundError):
-            fetch_model("models:/served/2", tracking_uri=url)
+            fetch_model("models:/served/2", tracking_uri=url, folder=tmp_path)
         with pytest.raises((NotFoundError, ToolError)):
-            fetch_model(f"runs:/{run}/nothing", tracking_uri=url)
+            fetch_model(f"runs:/{run}/nothing", tracking_uri=url, folder=tmp_path)
         with pytest.raises(InputError, match="kept by a tracking server"):
             fetch_model("models:/served/1", tracking_uri=f"sqlite:///{tmp_path}/s.db")
     finally:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -112,6 +113,8 @@ def test_environment_is_an_allow_list(monkeypatch):
     assert "hunter2" not in str(env)
     assert env["WANTED"] == "yes"
     assert env["MLOPS_COPILOT_HOME"] == "/tmp/home"
+    assert env["TMPDIR"].startswith(tempfile.gettempdir())
+    assert not os.path.exists(env["TMPDIR"])  # what the child leaves there goes with it
     assert env["DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY"] == "True"
     assert "NOT_THERE" not in env
 
@@ -206,7 +209,7 @@ def test_the_child_dies_with_its_parent(tmp_path):
         "from copilot.utils.supervise import run_supervised\n"
         f"run_supervised('copilot.steps_for_tests:sleep', {{'pid': {str(file)!r}}}, timeout_s=60, memory_limit_gb=2)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code])
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)})
     end = time.monotonic() + 20
     while not (file.is_file() and file.read_text()) and time.monotonic() < end:
         time.sleep(0.05)

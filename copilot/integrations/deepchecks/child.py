@@ -117,7 +117,7 @@ def shared_classes(spec: InputSpec, outputs: int, train: Sequence[str], test: Se
         Nothing says which output stands for which folder.
     """
     numbers = all(re.fullmatch(r"\d{1,6}", name) and int(name) < outputs for name in train)
-    if len(spec.class_names) == outputs:
+    if len(set(spec.class_names)) == len(spec.class_names) == outputs:
         known = list(spec.class_names)
     elif len(train) == outputs:
         known = list(train)
