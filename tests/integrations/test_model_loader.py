@@ -159,12 +159,15 @@ def test_a_server_hands_its_files_over(logged, images, net, free_port, tmp_path)
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{tmp_path}/s.db", "--artifacts-destination", str(tmp_path / "files")]
     url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    shutil.copy(logged["db"], tmp_path / "s.db")  # its tables are made already
+    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (tmp_path / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=env)
     try:
-        _wait_for(f"{url}/health")
+        _wait_for(f"{url}/health", server, tmp_path / "server.log")
         local = fetch_model("models:/digits/1", tracking_uri=logged["uri"])
         client = MlflowClient(url, url)
-        run = client.create_run("0").info.run_id
+        run = client.create_run(client.create_experiment("served")).info.run_id
         client.log_artifacts(run, local.path, "model")
         client.create_registered_model("served")
         client.create_model_version("served", f"{client.get_run(run).info.artifact_uri}/model", run_id=run)
@@ -184,14 +187,13 @@ def test_a_server_hands_its_files_over(logged, images, net, free_port, tmp_path)
         server.wait()
 
 
-def _wait_for(url):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
+def _wait_for(url, server, log):
+    end = time.monotonic() + 120
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(requests.RequestException):
             return requests.get(url, timeout=1).raise_for_status()
-        except requests.RequestException:
-            time.sleep(0.2)
-    pytest.fail(f"nothing answers at {url}")
+        time.sleep(0.2)
+    pytest.fail(f"nothing answers at {url}: {log.read_text()[-2000:]}")
 
 
 @pytest.mark.parametrize(
