@@ -1,48 +1,45 @@
-"""Analysis -> HTML, PDF, Markdown, JSON and CI formats. Shows what the document holds, computes nothing."""
+"""Reports: the analysis document as HTML, PDF, JSON, Markdown, JUnit and SARIF. They show, and compute no number."""
 
 from __future__ import annotations
 
 from copilot.core.findings import Analysis
 from copilot.errors import InputError
+from copilot.utils.validators import clean_text
 
 FORMATS = ("html", "pdf", "json", "markdown", "junit", "sarif")
+__all__ = ["FORMATS", "render"]
 
 
 def render(
     analysis: Analysis, format: str, *, template: str = "default", include_visualizations: bool = True
 ) -> str | bytes:
-    """Render an analysis.
+    """The analysis as a report.
 
     Parameters
     ----------
     analysis : Analysis
-    format : str
-        One of `FORMATS`.
+    format : {"html", "pdf", "json", "markdown", "junit", "sarif"}
     template : str, default "default"
-        Report template of HTML and PDF.
+        Of HTML and PDF.
     include_visualizations : bool, default True
-        Whether HTML and PDF hold charts.
+        Draw the curves, in HTML and PDF.
 
     Returns
     -------
-    str, or bytes for PDF
+    str or bytes
+        Bytes for PDF.
 
     Raises
     ------
     InputError
-        The format or template is not known.
+        The format or the template is not known.
+    ToolError
+        The PDF cannot be made on this machine.
     """
+    if format in ("html", "pdf"):
+        return _page(analysis, format, template=template, include_visualizations=include_visualizations)
     if format == "json":
         return analysis.model_dump_json(indent=2)
-    if format in ("html", "pdf"):
-        options = {"template": template, "include_visualizations": include_visualizations}
-        if format == "pdf":
-            from copilot.reporting.pdf import render_pdf
-
-            return render_pdf(analysis, **options)
-        from copilot.reporting.html import render_html
-
-        return render_html(analysis, **options)
     if format == "markdown":
         from copilot.reporting.markdown import render_markdown
 
@@ -51,4 +48,14 @@ def render(
         from copilot.reporting import ci
 
         return ci.render_junit(analysis) if format == "junit" else ci.render_sarif(analysis)
-    raise InputError(f"Unknown format '{format}'.", f"Known: {', '.join(FORMATS)}")
+    raise InputError(f"Unknown report format: {clean_text(format, 40)}.", f"Known: {', '.join(FORMATS)}")
+
+
+def _page(analysis: Analysis, format: str, **options: str | bool) -> str | bytes:
+    if format == "html":
+        from copilot.reporting.html import render_html
+
+        return render_html(analysis, **options)
+    from copilot.reporting.pdf import render_pdf
+
+    return render_pdf(analysis, **options)

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 from copilot.core.findings import Analysis, PairRecord
-from copilot.reporting.palette import DARK, LIGHT
-from copilot.reporting.words import number
+from copilot.core.naming import is_fraction
+from copilot.reporting.drawing import curve_svg
+from copilot.reporting.palette import DARK, LIGHT, ChartColours
+from copilot.reporting.scales import stretches
+from copilot.reporting.words import axis_label, epoch_text, gap_text, value_text
 
-_WIDTH, _HEIGHT = 720, 300
-_QUIET = "#5b6475"
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 34, 40
-_FONT = 'font-size="12" font-family="Source Sans 3, DejaVu Sans, sans-serif"'
-# Plain attributes, which CSS overrides where a page has a theme of its own; PDF makers read no CSS inside SVG.
-_LOOK = {
-    "train": f'fill="none" stroke="{LIGHT.train}" stroke-width="2"',
-    "val": f'fill="none" stroke="{LIGHT.val}" stroke-width="2"',
-    "train-dot": f'fill="{LIGHT.train}"',
-    "val-dot": f'fill="{LIGHT.val}"',
-    "gap": f'fill="{LIGHT.val}" fill-opacity="0.09"',
-    "grid": f'stroke="{LIGHT.grid}" stroke-width="1"',
-    "best": f'stroke="{LIGHT.best}" stroke-width="1.6" stroke-dasharray="3 4"',
-    "best-label": f'fill="{LIGHT.best}" {_FONT}',
-    "onset": f'fill="{LIGHT.onset}" fill-opacity="0.09"',
-    "onset-label": f'fill="{LIGHT.onset}" {_FONT}',
-    "tick": f'fill="{_QUIET}" {_FONT}',
-    "label": f'fill="{_QUIET}" {_FONT}',
-}
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["curve_figure", "curve_svg", "moving_mean"]
+
+_NARROW = 0.25  # a stretch this short of the axis has no room for its word beside the best epoch's
+_CLEAR = "rgba(0,0,0,0)"
+_SYMBOLS = {"training": "square", "validation": "circle"}
 
 
 def curve_figure(
     analysis: Analysis, pair: PairRecord, *, log_scale: bool = False, smoothing: int = 0, dark: bool = False
-):
+) -> Figure:
     """An interactive chart of one quantity.
 
     Parameters
@@ -42,203 +34,160 @@ def curve_figure(
     pair : PairRecord
         One of ``analysis.history.pairs``.
     log_scale : bool, default False
+        Left linear where a value is not positive.
     smoothing : int, default 0
-        Points of the moving mean; raw values stay as thin lines. 0 draws raw values only.
+        Points of the moving mean; raw values stay as thin lines. 0 or 1 draws raw values only.
     dark : bool, default False
 
     Returns
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go
+    from plotly.graph_objects import Figure
 
     colours, epochs = DARK if dark else LIGHT, list(analysis.history.epochs)
-    figure = go.Figure()
-    gap = [None if t is None or v is None else v - t for t, v in zip(pair.train, pair.val, strict=True)]
-    sides = (("validation", pair.val, colours.val), ("train", pair.train, colours.train))
-    for name, values, colour in sides:
-        if all(v is None for v in values):
-            continue
-        fill = "tonexty" if name == "train" and len(figure.data) and not smoothing else None
-        if smoothing:
-            figure.add_scatter(
-                x=epochs,
-                y=values,
-                line={"color": colour, "width": 0.8},
-                opacity=0.35,
-                hoverinfo="skip",
-                showlegend=False,
-            )
-        drawn = moving_mean(values, smoothing) if smoothing else values
-        hover = (
-            f"{name} %{{y:.4~g}}<extra></extra>"
-            if name == "train"
-            else f"{name} %{{y:.4~g}} (gap %{{customdata:.3~g}})<extra></extra>"
-        )
-        figure.add_scatter(
-            x=epochs, y=drawn, name=name, customdata=gap, hovertemplate=hover, connectgaps=True, fill=fill,
-            fillcolor=_faint(colours.val), mode="lines+markers" if len(epochs) == 1 else "lines", line={"color": colour, "width": 2},
-        )  # fmt: skip
-    d = analysis.diagnosis
-    if d.best_epoch is not None:
-        figure.add_vline(x=d.best_epoch, line={"color": colours.best, "dash": "dot", "width": 2})
-        figure.add_annotation(
-            x=d.best_epoch,
-            y=1,
-            yref="paper",
-            text=f"best {number(d.best_epoch)}",
-            showarrow=False,
-            yanchor="bottom",
-            font={"color": colours.best},
-        )
-    if d.onset_epoch is not None:
-        figure.add_vrect(x0=d.onset_epoch, x1=epochs[-1], fillcolor=colours.onset, opacity=0.09, line_width=0)
-        figure.add_annotation(
-            x=epochs[-1],
-            y=1,
-            yref="paper",
-            text="overfitting",
-            showarrow=False,
-            xanchor="right",
-            yanchor="top",
-            font={"color": colours.onset},
-        )
-    figure.update_layout(
-        margin={"l": 8, "r": 8, "t": 30, "b": 8}, hovermode="x unified", font={"color": colours.text},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",
-    )  # fmt: skip
-    figure.update_xaxes(title="epoch", gridcolor=colours.grid, zeroline=False)
-    figure.update_yaxes(
-        title=pair.quantity,
-        gridcolor=colours.grid,
-        zeroline=False,
-        type="log" if log_scale and _positive(pair) else "linear",
-    )
+    figure = Figure()
+    sides = {"validation": (pair.val, colours.val), "training": (pair.train, colours.train)}
+    drawn = {word: moving_mean(v, smoothing) if smoothing > 1 else list(v) for word, (v, _) in sides.items()}
+    _add_gap(figure, epochs, drawn["training"], drawn["validation"], colours)
+    for word, (raw, colour) in sides.items():
+        if any(v is not None for v in raw):
+            if smoothing > 1:
+                _add_line(figure, epochs, raw, name=word, colour=colour, raw=True)
+            _add_line(figure, epochs, drawn[word], name=word, colour=colour, text=_hover(pair, word))
+    _add_marks(figure, analysis, colours)
+    _lay_out(figure, pair, colours, log=log_scale and _positive(pair))
     return figure
 
 
 def moving_mean(values: Sequence[float | None], width: int) -> list[float | None]:
-    """Centred mean of what is there, for drawing only."""
+    """Centred mean of what is there, for drawing only; holes stay holes."""
     half, out = width // 2, []
-    for i in range(len(values)):
+    for i, value in enumerate(values):
         near = [v for v in values[max(0, i - half) : i + half + 1] if v is not None]
-        out.append(sum(near) / len(near) if near and values[i] is not None else None)
+        out.append(None if value is None else sum(near) / len(near))
     return out
 
 
-def curve_svg(analysis: Analysis, pair: PairRecord) -> str:
-    """A drawn chart of one quantity, for HTML and PDF; colours come from CSS classes, so that it follows the page's theme."""
-    points = [v for side in (pair.train, pair.val) for v in side if v is not None]
-    epochs = analysis.history.epochs
-    if not points:
-        return ""
-    x, y = (
-        _scale(epochs[0], epochs[-1], _LEFT, _WIDTH - _RIGHT),
-        _scale(min(points), max(points), _HEIGHT - _BOTTOM, _TOP),
+def _hover(pair: PairRecord, word: str) -> list[str]:
+    """What the hover says at each epoch: the raw value, and with validation the gap."""
+    texts = []
+    for train, val in zip(pair.train, pair.val, strict=True):
+        value = train if word == "training" else val
+        gap = gap_text(train, val, pair.quantity, pair.higher_is_better) if word == "validation" else ""
+        texts.append("" if value is None else value_text(value, pair.quantity) + (f" (gap {gap})" if gap else ""))
+    return texts
+
+
+def _add_line(
+    figure: Figure,
+    epochs: Sequence[float],
+    values: Sequence[float | None],
+    *,
+    name: str,
+    colour: str,
+    text: Sequence[str] = (),
+    raw: bool = False,
+) -> None:
+    x, y, said, sizes = [], [], [], []
+    for run in stretches(values):
+        x += [*(epochs[i] for i in run), None]
+        y += [*(values[i] for i in run), None]
+        said += [*(text[i] if text else "" for i in run), ""]
+        sizes += [6 if len(run) == 1 else 0] * len(run) + [0]
+    if x and not raw:
+        sizes[-2] = 7  # the last point: a disc for validation, a square for training
+    look: dict[str, Any] = {"opacity": 0.35, "hoverinfo": "skip", "showlegend": False} if raw else {}
+    if not raw:
+        look["hovertemplate"] = f"{name} %{{customdata}}<extra></extra>"
+    figure.add_scatter(
+        x=x,
+        y=y,
+        name=name,
+        customdata=said,
+        mode="lines+markers",
+        line={"color": colour, "width": 1 if raw else 2},
+        marker={"color": colour, "size": sizes, "symbol": _SYMBOLS[name], "opacity": 1, "line": {"width": 0}},
+        legendgroup=name,
+        **look,
     )
-    title = escape(f"Training and validation {pair.quantity} by epoch")
-    parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}" class="chart" xmlns="http://www.w3.org/2000/svg">',
-        f"<title>{title}</title>",
-        *_onset_and_best(analysis, x),
-        *_axes(epochs, points, x, y, pair.quantity),
-        _gap_area(epochs, pair, x, y),
-    ]
-    for name, values in (("val", pair.val), ("train", pair.train)):
-        parts.append(_line(epochs, values, x, y, name))
-    parts += _legend(pair)
-    return "".join(parts) + "</svg>"
 
 
-def _look(name: str) -> str:
-    return f'class="{name}" {_LOOK[name]}'
-
-
-def _scale(low: float, high: float, start: float, end: float):
-    span = (high - low) or 1.0
-    return lambda v: start + (v - low) / span * (end - start)
-
-
-def _ticks(low: float, high: float, count: int = 5) -> list[float]:
-    span = (high - low) or abs(low) or 1.0
-    step = 10 ** math.floor(math.log10(span / count))
-    step *= next(m for m in (1, 2, 5, 10) if span / (step * m) <= count)
-    first = math.ceil(low / step - 1e-9)
-    return [round((first + i) * step, 12) for i in range(count + 2) if (first + i) * step <= high + 1e-9 * span]
-
-
-def _axes(epochs, points, x, y, quantity: str) -> list[str]:
-    parts = []
-    for value in _ticks(min(points), max(points)):
-        parts.append(
-            f'<line {_look("grid")} x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+def _add_gap(
+    figure: Figure,
+    epochs: Sequence[float],
+    train: Sequence[float | None],
+    val: Sequence[float | None],
+    colours: ChartColours,
+) -> None:
+    """The area between the curves, in one piece per stretch where both are there."""
+    both = [None if t is None or v is None else 0.0 for t, v in zip(train, val, strict=True)]
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for run in (r for r in stretches(both) if len(r) > 1):
+        x += [*(epochs[i] for i in run), *(epochs[i] for i in reversed(run)), None]
+        y += [*(train[i] for i in run), *(val[i] for i in reversed(run)), None]
+    if x:
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name="gap",
+            mode="lines",
+            fill="toself",
+            fillcolor=_faint(colours.val),
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
         )
-        parts.append(
-            f'<text {_look("tick")} x="{_LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.4g}</text>'
-        )
-    for value in _ticks(epochs[0], epochs[-1], 8):
-        parts.append(
-            f'<text {_look("tick")} x="{x(value):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{value:g}</text>'
-        )
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text {_look("label")} x="{middle}" y="{_HEIGHT - 4}" text-anchor="middle">epoch</text>')
-    parts.append(
-        f'<text {_look("label")} transform="rotate(-90 12 {_HEIGHT / 2})" x="12" y="{_HEIGHT / 2}" text-anchor="middle">{escape(quantity[:40])}</text>'
-    )
-    return parts
 
 
-def _line(epochs, values, x, y, name: str) -> str:
-    drawn = [(x(e), y(v)) for e, v in zip(epochs, values, strict=True) if v is not None]
-    if not drawn:
-        return ""
-    if len(drawn) == 1:
-        return f'<circle {_look(name + "-dot")} cx="{drawn[0][0]:.1f}" cy="{drawn[0][1]:.1f}" r="3"/>'
-    return f'<polyline {_look(name)} points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in drawn)}"/>'
-
-
-def _gap_area(epochs, pair: PairRecord, x, y) -> str:
-    both = [
-        (x(e), y(t), y(v))
-        for e, t, v in zip(epochs, pair.train, pair.val, strict=True)
-        if t is not None and v is not None
-    ]
-    if len(both) < 2:
-        return ""
-    outline = [f"{a:.1f},{v:.1f}" for a, _, v in both] + [f"{a:.1f},{t:.1f}" for a, t, _ in reversed(both)]
-    return f'<polygon {_look("gap")} points="{" ".join(outline)}"/>'
-
-
-def _onset_and_best(analysis: Analysis, x) -> list[str]:
-    d, parts = analysis.diagnosis, []
-    end = x(analysis.history.epochs[-1])
-    if d.onset_epoch is not None:
-        start = x(d.onset_epoch)
-        parts.append(
-            f'<rect {_look("onset")} x="{start:.1f}" y="{_TOP}" width="{max(end - start, 2):.1f}" height="{_HEIGHT - _TOP - _BOTTOM}"/>'
-        )
-        parts.append(
-            f'<text {_look("onset-label")} x="{end:.1f}" y="{_TOP - 6}" text-anchor="end">overfitting from {number(d.onset_epoch)}</text>'
-        )
+def _add_marks(figure: Figure, analysis: Analysis, colours: ChartColours) -> None:
+    """The best epoch as a dotted line, the overfitting stretch shaded from the onset."""
+    d, epochs = analysis.diagnosis, analysis.history.epochs
+    span = (epochs[-1] - epochs[0]) or 1 if epochs else 1
+    crowded = False
     if d.best_epoch is not None:
-        at = x(d.best_epoch)
-        anchor = "end" if at > _WIDTH / 3 else "start"
-        parts.append(f'<line {_look("best")} x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>')
-        shift = -5 if anchor == "end" else 5
-        parts.append(
-            f'<text {_look("best-label")} x="{at + shift:.1f}" y="{_TOP + 12}" text-anchor="{anchor}">best {number(d.best_epoch)}</text>'
-        )
-    return parts
+        left = (d.best_epoch - epochs[0]) / span > 0.12
+        crowded = (epochs[-1] - d.best_epoch) / span < _NARROW
+        figure.add_vline(x=d.best_epoch, line={"color": colours.best, "dash": "dot", "width": 2})
+        _note(figure, d.best_epoch, f"best {epoch_text(d.best_epoch)}", colours.best, "right" if left else "left")
+    if d.onset_epoch is not None:
+        figure.add_vrect(x0=d.onset_epoch, x1=epochs[-1], fillcolor=colours.onset, opacity=0.09, line_width=0)
+        text = f"overfitting from {epoch_text(d.onset_epoch)}"
+        _note(figure, epochs[-1], text, colours.onset, "right", inside=crowded)
 
 
-def _legend(pair: PairRecord) -> list[str]:
-    parts, at = [], _LEFT
-    for name, values, label in (("train", pair.train, "train"), ("val", pair.val, "validation")):
-        if any(v is not None for v in values):
-            parts.append(f'<line {_look(name)} x1="{at}" x2="{at + 22}" y1="14" y2="14"/>')
-            parts.append(f'<text {_look("tick")} x="{at + 28}" y="18">{label}</text>')
-            at += 34 + 8 * len(label) + 16
-    return parts
+def _note(figure: Figure, x: float, text: str, colour: str, anchor: str, *, inside: bool = False) -> None:
+    figure.add_annotation(
+        x=x,
+        y=1,
+        yref="paper",
+        text=text,
+        showarrow=False,
+        xanchor=anchor,
+        yanchor="top" if inside else "bottom",
+        font={"color": colour, "size": 12},
+    )
+
+
+def _lay_out(figure: Figure, pair: PairRecord, colours: ChartColours, *, log: bool) -> None:
+    figure.update_layout(
+        margin={"l": 8, "r": 8, "t": 52, "b": 8},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        font={"color": colours.text},
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "reversed"},
+        plot_bgcolor=_CLEAR,
+        paper_bgcolor=_CLEAR,
+    )
+    figure.update_xaxes(title="epoch", gridcolor=colours.grid, zeroline=False, showgrid=False)
+    figure.update_yaxes(
+        title=escape(axis_label(pair.quantity).removesuffix(" (%)")),
+        gridcolor=colours.grid,
+        zeroline=False,
+        type="log" if log else "linear",
+        tickformat="~%" if is_fraction(pair.quantity) else None,
+    )
 
 
 def _positive(pair: PairRecord) -> bool:
@@ -247,4 +196,4 @@ def _positive(pair: PairRecord) -> bool:
 
 def _faint(colour: str) -> str:
     r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({r},{g},{b},0.08)"
+    return f"rgba({r},{g},{b},0.1)"

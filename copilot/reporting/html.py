@@ -1,30 +1,47 @@
-"""The HTML report: one file, no outside request, light and dark, for screens and paper."""
+"""The report as one HTML page: no outside request, light and dark, wide, on a phone and on paper."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
+import base64
+import hashlib
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
-from copilot.core.findings import Analysis, Finding
+from copilot.core.findings import Analysis
 from copilot.errors import InputError
-from copilot.reporting import words
 from copilot.reporting.charts import curve_svg
-from copilot.reporting.palette import VERDICT_STYLES
+from copilot.reporting.palette import DARK, LIGHT, SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES, Style
+from copilot.reporting.view import report_view
+from copilot.reporting.words import capital, quantity_name
 from copilot.utils.validators import clean_text
 
-_FOLDER = Path(str(files("copilot"))) / "templates" / "reports"
-_STATE_ORDER = ("issue", "error", "passed", "not_applicable", "skipped", "ignored")
-MAX_CHARTS = 12
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "reports"
+PAGE = "report.html"
+MAX_CHARTS = 24
+_WIDE, _PAPER, _SMALL, _PHONE = (720, 330), (640, 330), (480, 270), (380, 280)
+
+
+class Chart(NamedTuple):
+    """One pair's drawing; ``compact`` is the same for narrow screens, where the page needs one."""
+
+    title: str
+    wide: Markup
+    compact: Markup | None = None
+
+
+def template_names() -> list[str]:
+    """The report templates there are."""
+    return sorted(folder.name for folder in TEMPLATES.iterdir() if (folder / PAGE).is_file())
 
 
 def render_html(
-    analysis: Analysis, *, template: str = "default", include_visualizations: bool = True, paper: bool = False
+    analysis: Analysis, *, template: str = "default", include_visualizations: bool = True, paged: bool = False
 ) -> str:
-    """Render the report.
+    """The report as HTML.
 
     Parameters
     ----------
@@ -32,97 +49,88 @@ def render_html(
     template : str, default "default"
         A folder of ``templates/reports``.
     include_visualizations : bool, default True
-    paper : bool, default False
-        Add the style of printed pages.
+        Draw the curves.
+    paged : bool, default False
+        For the PDF: no script, one size of each chart.
 
     Raises
     ------
     InputError
-        The template is not known or not valid.
+        There is no such template, or it is not valid.
     """
-    environment = _environment(_checked(template))
-    style = VERDICT_STYLES[analysis.diagnosis.verdict]
+    environment = _environment(_known(template))
     try:
-        css = environment.get_template("style.css").render(style=style)
-        if paper:
-            css = _without_dark(css) + environment.get_template("print.css").render(style=style)
-        return environment.get_template("report.html").render(
-            a=analysis,
-            css=Markup(css),
-            style=style,
-            title=clean_text(analysis.subject.run_name or analysis.subject.model_uri or "Analysis", 120),
-            verdict=words.verdict_label(analysis.diagnosis.verdict),
-            figures=key_figures(analysis),
-            charts=[Markup(curve_svg(analysis, p)) for p in analysis.history.pairs[:MAX_CHARTS]]
-            if include_visualizations
-            else [],
-            causes=[c for c in analysis.diagnosis.causes if c.cause != "none"],
-            findings=sorted(analysis.findings, key=lambda f: _STATE_ORDER.index(f.state)),
-            known=analysis.evidence_by_id(),
-        )
+        return _rendered(environment, analysis, drawn=include_visualizations, paged=paged)
     except TemplateError as error:
-        raise InputError(
-            f"The report template '{template}' is not valid: {error}", "Mend it, or use template: default."
-        ) from error
+        problem = f"The report template {template} is not valid: {clean_text(error, 200)}"
+        raise InputError(problem, "Mend it, or use template: default.") from error
 
 
-def templates() -> list[str]:
-    """The report templates that are there."""
-    return sorted(p.name for p in _FOLDER.iterdir() if (p / "report.html").is_file())
+def _rendered(environment: Environment, analysis: Analysis, *, drawn: bool, paged: bool) -> str:
+    view = report_view(analysis)
+    tones = _tones()
+    shared = {"tones": tones, "light": LIGHT, "dark": DARK, "card_count": len(view.cards)}
+    style = environment.get_template("style.css").render(shared)
+    script = "" if paged or not drawn else environment.get_template("hover.js").render()
+    by_colour = {style.light: name for name, style in tones.items()}
+    return environment.get_template(PAGE).render(
+        shared,
+        view=view,
+        charts=_charts(analysis, paged) if drawn else [],
+        charts_left_out=max(0, len(analysis.history.pairs) - MAX_CHARTS) if drawn else 0,
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+        paged=paged,
+        tone=lambda style: by_colour[style.light],
+    )
 
 
-def key_figures(analysis: Analysis) -> list[tuple[str, str, str]]:
-    """Label, value and note of the numbers that decide; what was not measured is left out."""
-    d = analysis.diagnosis
-    found = []
-    gap = next((e for e in analysis.evidence if e.name == "gap_final" and e.unit == "fraction"), None)
-    gap = gap or next((e for e in analysis.evidence if e.name == "gap_final"), None)
-    if gap and gap.value is not None:
-        found.append(("Gap at the end", words.evidence_value(gap), f"{gap.quantity}, validation against training"))
-    if d.best_epoch is not None:
-        best = next((e for e in analysis.evidence if e.name == "val_best" and e.epoch == d.best_epoch), None)
-        note = f"validation {best.quantity} {words.evidence_value(best)}" if best else "by the primary metric"
-        found.append(("Best epoch", words.number(d.best_epoch), note))
-    if d.onset_epoch is not None:
-        found.append(("Onset", words.number(d.onset_epoch), "validation gets worse from here on"))
-    after = next((e for e in analysis.evidence if e.name == "epochs_after_best"), None)
-    if after:
-        found.append(("Epochs after the best", words.evidence_value(after), "they made validation worse"))
-    return found
-
-
-def _checked(template: str) -> str:
-    if template not in templates():
-        raise InputError(f"Unknown report template '{clean_text(template, 40)}'.", f"Known: {', '.join(templates())}")
+def _known(template: str) -> str:
+    names = template_names()
+    if template not in names:
+        raise InputError(f"Unknown report template: {clean_text(template, 60)}.", f"Known: {', '.join(names)}")
     return template
 
 
-@cache
+@lru_cache(maxsize=8)
 def _environment(template: str) -> Environment:
-    environment = Environment(loader=FileSystemLoader(_FOLDER / template), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {
-        "line": clean_text,
-        "sure": words.percent_sure,
-        "cause": words.cause_label,
-        "paper": words.paper_link,
-        "value": words.evidence_value,
-        "label": words.citation_label,
-        "state": _state,
-        "tone": _tone,
-    }
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES / template), autoescape=True, undefined=StrictUndefined, auto_reload=False
+    )
+    environment.filters["tint"] = _tint
     return environment
 
 
-def _state(finding: Finding) -> str:
-    return f"{finding.severity.capitalize()} severity" if finding.state == "issue" else words.state_label(finding.state)
+def _tones() -> dict[str, Style]:
+    """One CSS class for each colour of the palette."""
+    styles = [*VERDICT_STYLES.values(), *STATE_STYLES.values(), *SEVERITY_STYLES.values()]
+    return {f"tone-{n}": style for n, style in enumerate({s.light: s for s in styles}.values())}
 
 
-def _tone(finding: Finding) -> str:
-    if finding.state == "issue":
-        return finding.severity if finding.severity != "none" else "issue"
-    return finding.state if finding.state in ("passed", "error") else "quiet"
+def _tint(colour: str, share: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {share})"
 
 
-def _without_dark(css: str) -> str:
-    """Paper is light, whatever the screen prefers."""
-    return css.replace("prefers-color-scheme: dark", "prefers-color-scheme: none").replace("light dark", "light")
+def _charts(analysis: Analysis, paged: bool) -> list[Chart]:
+    charts = []
+    for n, pair in enumerate(analysis.history.pairs[:MAX_CHARTS]):
+        sizes = [_SMALL] if charts else [_PAPER] if paged else [_WIDE, _PHONE]
+        drawn = [
+            curve_svg(analysis, pair, width=width, height=height, ident=f"chart-{n}-{width}", hover=not paged)
+            for width, height in sizes
+        ]
+        if drawn[0]:
+            charts.append(Chart(f"{capital(quantity_name(pair.quantity))} by epoch", *map(Markup, drawn)))
+    return charts
+
+
+def _policy(style: str, script: str) -> str:
+    """A content security policy that lets this page's own style and script run, and nothing else in."""
+    allowed = f"default-src 'none'; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    return f"{allowed}; script-src {_hash(script)}" if script else allowed
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,6 +1,7 @@
 """Colours, icons and glyphs, one table for dashboard, reports and terminal. Never colour alone: each has a word too.
 
-The hues follow the colour-blind-safe palette of B. Wong (Nature Methods 8, 2011), darkened or lightened for contrast.
+Hues and lightness were chosen so that verdicts stay apart under protanopia, deuteranopia and tritanopia (simulated as
+in G. Machado et al., IEEE TVCG 15, 2009) and reach a contrast of 4.5 to 1 on the page. The tests measure both.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How one verdict, state or severity looks: Material icon, text glyph, colours, Streamlit's and Rich's colour names."""
+    """How one verdict, state or severity looks: Material icon, text glyph, colours, names of Streamlit's and Rich's."""
 
     icon: str
     glyph: str
@@ -19,16 +20,16 @@ class Style(NamedTuple):
     rich: str
 
 
-_RED = ("#b3261e", "#ff8a80")
-_ORANGE = ("#a4520a", "#ffb068")
+_RED = ("#a3141f", "#ff7b6e")
+_AMBER = ("#976b00", "#f5cb52")
+_VIOLET = ("#7034c4", "#bf90ff")
+_GRAY = ("#6a7282", "#8d95a5")
+_GREEN = ("#005f52", "#4fe0c0")
 _BLUE = ("#1f5fbf", "#8ab4ff")
-_GREEN = ("#0b6b50", "#63d3ae")
-_GRAY = ("#5b6475", "#a9b2c3")
-_VIOLET = ("#7a3e9d", "#d3a3ef")
 
 VERDICT_STYLES: dict[str, Style] = {
     "overfitting": Style("trending_up", "▲", *_RED, "red", "red"),
-    "unstable": Style("bolt", "◆", *_ORANGE, "orange", "yellow"),
+    "unstable": Style("bolt", "◆", *_AMBER, "yellow", "yellow"),
     "underfitting": Style("trending_down", "▼", *_VIOLET, "violet", "magenta"),
     "inconclusive": Style("help", "○", *_GRAY, "gray", "bright_black"),
     "healthy": Style("check_circle", "●", *_GREEN, "green", "green"),
@@ -39,11 +40,11 @@ STATE_STYLES: dict[str, Style] = {
     "not_applicable": Style("remove", "–", *_GRAY, "gray", "bright_black"),
     "skipped": Style("skip_next", "–", *_GRAY, "gray", "bright_black"),
     "ignored": Style("notifications_off", "–", *_GRAY, "gray", "bright_black"),
-    "error": Style("report", "◆", *_ORANGE, "orange", "yellow"),
+    "error": Style("report", "◆", *_AMBER, "yellow", "yellow"),
 }
 SEVERITY_STYLES: dict[str, Style] = {
     "high": Style("error", "▲", *_RED, "red", "red"),
-    "medium": Style("warning", "◆", *_ORANGE, "orange", "yellow"),
+    "medium": Style("warning", "◆", *_AMBER, "yellow", "yellow"),
     "low": Style("info", "○", *_BLUE, "blue", "blue"),
     "none": Style("check_circle", "●", *_GREEN, "green", "green"),
 }
@@ -57,9 +58,10 @@ class ChartColours(NamedTuple):
     best: str
     onset: str
     text: str
+    muted: str
     grid: str
     paper: str
 
 
-LIGHT = ChartColours("#2457c5", "#c2570c", "#0b6b50", "#b3261e", "#1c2333", "#dde1ea", "#ffffff")
-DARK = ChartColours("#7ea6ff", "#ff9d5c", "#63d3ae", "#ff8a80", "#e7eaf1", "#313a4e", "#12161f")
+LIGHT = ChartColours("#2457c5", "#c2570c", _GREEN[0], _RED[0], "#1c2333", "#566076", "#dde1ea", "#ffffff")
+DARK = ChartColours("#7ea6ff", "#ff9d5c", _GREEN[1], _RED[1], "#e7eaf1", "#a9b2c3", "#313a4e", "#12161f")
