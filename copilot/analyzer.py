@@ -57,7 +57,7 @@ class CopilotAnalyzer:
         from copilot.plugins import third_party_checks
 
         detection = self.settings.detection
-        return load_checks(detection.checks, detection.thresholds, third_party_checks())
+        return load_checks(detection.checks, detection.thresholds, third_party_checks(), detection.ignore)
 
     @cached_property
     def source(self) -> MlflowSource:
@@ -88,18 +88,22 @@ class CopilotAnalyzer:
         InputError
             The file cannot be read, or holds no metric that is recognised.
         """
-        from copilot.core.history import RunHistory
-
-        if not isinstance(history, RunHistory):
-            from copilot.integrations.history_files import read_history
-
-            names = self.settings.metrics
-            history = read_history(history, train_pattern=names.train, val_pattern=names.val)
         return self.analyze_histories([history])[0]
 
-    def analyze_histories(self, histories: Sequence[RunHistory]) -> AnalysisList:
-        """Analyse many histories at once."""
-        return self._analyse(histories, [{"kind": "history", "run_name": clean_text(h.name)} for h in histories])
+    def analyze_histories(self, histories: Sequence[RunHistory | str | Path]) -> AnalysisList:
+        """Analyse many histories, or files of them, at once."""
+        read = [self._history(h) for h in histories]
+        return self._analyse(read, [{"kind": "history", "run_name": clean_text(h.name)} for h in read])
+
+    def _history(self, history: RunHistory | str | Path) -> RunHistory:
+        from copilot.core.history import RunHistory
+
+        if isinstance(history, RunHistory):
+            return history
+        from copilot.integrations.history_files import read_history
+
+        names = self.settings.metrics
+        return read_history(history, train_pattern=names.train, val_pattern=names.val)
 
     def analyze_model(self, model_uri: str, *, progress: Progress = None) -> AnalysisResult:
         """Analyse the run behind ``runs:/<id>/model``, ``models:/name/3``, ``models:/name@alias`` or a bare run id.
@@ -112,7 +116,7 @@ class CopilotAnalyzer:
             The tracking server is out of reach.
         """
         resolved = self.source.resolve(model_uri)
-        return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri)[0]
+        return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri, progress=progress)[0]
 
     def scan(
         self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from copilot.core.findings import Document
 from copilot.errors import CopilotError
-from copilot.utils.validators import home_folder
+from copilot.utils.validators import clean_text, home_folder
 
 _EXTRAS = {
     "dashboard": ("streamlit", "the dashboard"),
@@ -39,7 +39,7 @@ def look(analyzer: Any) -> list[HealthItem]:
         HealthItem(name="Python", state="ok", detail=sys.version.split()[0]),
         _name_clash(),
         _try("Home folder", lambda: str(home_folder()), "Set MLOPS_COPILOT_HOME to a folder you may write to."),
-        _try("Store", lambda: f"{analyzer.store.url_for_people}, works"),
+        _try("Store", lambda: f"{analyzer.store.name}, works"),
         *_extras(),
         _pdf_libraries(),
         _tracking(analyzer),
@@ -52,8 +52,9 @@ def _try(name: str, probe: Callable[[], str], hint: str = "") -> HealthItem:
         return HealthItem(name=name, state="ok", detail=probe())
     except CopilotError as error:
         return HealthItem(name=name, state="failed", detail=error.message, hint=error.hint)
-    except OSError as error:
-        return HealthItem(name=name, state="failed", detail=str(error)[:200], hint=hint)
+    except Exception as error:  # a look at what is broken must not break
+        detail = clean_text(f"{type(error).__name__}: {error}")
+        return HealthItem(name=name, state="failed", detail=detail, hint=hint)
 
 
 def _name_clash() -> HealthItem:
@@ -76,7 +77,7 @@ def _extras() -> list[HealthItem]:
             items.append(HealthItem(name=module, state="off", detail=f"not installed: no {purpose}", hint=hint))
         else:
             package = "scikit-learn" if module == "sklearn" else module
-            items.append(HealthItem(name=module, state="ok", detail=f"{version(package)}, for {purpose}"))
+            items.append(_try(module, lambda package=package, purpose=purpose: f"{version(package)}, for {purpose}"))
     return items
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation
 from copilot.errors import InputError
@@ -38,8 +41,19 @@ class AnalysisResult:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> AnalysisResult:
-        """Read what `to_json` wrote."""
-        return cls(Analysis.model_validate_json(text))
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            It is no analysis.
+        """
+        try:
+            return cls(Analysis.model_validate_json(text))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"])) or "the text"
+            raise InputError(f"This is no analysis: {place}: {problem['msg']}.", "Pass what to_json wrote.") from error
 
     @property
     def summary(self) -> str:
@@ -72,7 +86,8 @@ class AnalysisResult:
         return self.analysis.model_dump_json(indent=indent)
 
     def to_dict(self) -> dict[str, Any]:
-        return self.analysis.model_dump(mode="json")
+        """What `to_json` writes, as dictionaries and lists."""
+        return json.loads(self.to_json(indent=None))
 
     def to_frame(self) -> pd.DataFrame:
         """One row of columns for tables: run, verdict, confidence, onset, best epoch, cause."""
@@ -120,8 +135,6 @@ class AnalysisList(list[AnalysisResult]):
 
     def to_json(self, indent: int | None = 2) -> str:
         """``{"schema_version", "analyses": [...]}``, and ``failed`` where runs could not be read."""
-        import json
-
         document = {"schema_version": SCHEMA_VERSION, "analyses": [r.to_dict() for r in self], "failed": self.failed}
         return json.dumps(document, indent=indent, allow_nan=False)
 

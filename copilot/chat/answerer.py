@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from copilot.chat.answers import Answer, Writer
+from copilot.chat.intents import intent_of
 from copilot.core.causes import CAUSE_WORDS
-from copilot.core.findings import Analysis, Evidence
+from copilot.core.findings import Analysis, Evidence, Finding
 from copilot.errors import InputError
-from copilot.reporting.words import percent_sure
 from copilot.utils.validators import clean_text
 
 MAX_QUESTION = 1000
-# First match wins, so narrower questions come first.
-_INTENTS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("confidence", re.compile(r"(?i)how (?:sure|certain|confident)|confidence|reliab|trust")),
-    (
-        "remedy",
-        re.compile(
-            r"(?i)what (?:should|can|do|could|to do)|how (?:do|can|should|to)|\b(?:fix|remed|recommend|improve|advice|next|solve|prevent)"
-        ),
-    ),
-    (
-        "best",
-        re.compile(r"(?i)checkpoint|best (?:epoch|model|score|val|accuracy|loss)|which epoch|\bkeep\b|early.?stop"),
-    ),
-    ("when", re.compile(r"(?i)\bwhen\b|since|onset|start(?:ed)?\b|begin|began|point in time")),
-    ("cause", re.compile(r"(?i)\bwhy\b|\bcause|reason|explain")),
-    (
-        "gap",
-        re.compile(
-            r"(?i)\bgap\b|differ|accura|\bloss\b|score|final|metric|number|how (?:good|bad|large|big|much)|train(?:ing)? (?:and|vs|versus)"
-        ),
-    ),
-    ("findings", re.compile(r"(?i)finding|evidence|check|detail|signs?\b|proof|show me")),
-    ("warnings", re.compile(r"(?i)warning|repair|missing|data quality|nan\b")),
-    (
-        "verdict",
-        re.compile(r"(?i)overfit|underfit|unstable|healthy|verdict|diagnos|wrong|problem|\bok\b|\bgood\b|summar|well"),
-    ),
-)
+MAX_CITED = 8  # pieces of evidence behind one finding's sentence
 _SUGGESTIONS = {
     "verdict": "Is it overfitting?",
     "when": "When did it start to overfit?",
@@ -50,6 +22,12 @@ _SUGGESTIONS = {
     "gap": "How large is the gap?",
     "confidence": "How sure are you?",
 }
+_LEADING = {
+    "overfitting": ("OVF102", "OVF101"),
+    "underfitting": ("OVF103",),
+    "unstable": ("OVF104",),
+    "healthy": ("OVF102",),
+}
 
 
 def answer(question: str, analysis: Analysis) -> Answer:
@@ -58,7 +36,7 @@ def answer(question: str, analysis: Analysis) -> Answer:
     Parameters
     ----------
     question : str
-        At most 1,000 characters.
+        At most 1,000 characters are read.
     analysis : Analysis
 
     Raises
@@ -69,7 +47,7 @@ def answer(question: str, analysis: Analysis) -> Answer:
     asked = clean_text(question, MAX_QUESTION)
     if not asked:
         raise InputError("The question is empty.", "Ask for instance: when did it start to overfit?")
-    intent = next((name for name, pattern in _INTENTS if pattern.search(asked)), "unknown")
+    intent = intent_of(asked)
     writer = Writer()
     _BUILDERS[intent](writer, analysis)
     return Answer(
@@ -88,19 +66,33 @@ def suggestions(analysis: Analysis, asked: str = "", limit: int = 4) -> tuple[st
     return tuple(text for intent, text in _SUGGESTIONS.items() if intent not in skip)[:limit]
 
 
-def _of(analysis: Analysis, code: str, name: str, quantity: str | None = None) -> Evidence | None:
-    """Evidence called `name` that the finding `code` cites."""
+def _cited(analysis: Analysis, code: str) -> list[Evidence]:
+    """Evidence that the finding `code` cites."""
     finding, known = analysis.finding(code), analysis.evidence_by_id()
-    cited = [known[i] for i in finding.evidence] if finding else []
-    return next((e for e in cited if e.name == name and quantity in (None, e.quantity)), None)
+    return [known[i] for i in finding.evidence if i in known] if finding else []
+
+
+def _of(analysis: Analysis, code: str, name: str, quantity: str | None = None) -> Evidence | None:
+    return next((e for e in _cited(analysis, code) if e.name == name and quantity in (None, e.quantity)), None)
+
+
+def _own(analysis: Analysis, name: str) -> Evidence | None:
+    """A number of the diagnosis itself."""
+    return next((e for e in analysis.evidence if e.name == name), None)
+
+
+def _behind(analysis: Analysis, finding: Finding) -> list[Evidence]:
+    """The evidence that a finding's sentence speaks of: that of its leading quantity, which comes first."""
+    cited = _cited(analysis, finding.code)
+    return [e for e in cited if e.quantity == cited[0].quantity][:MAX_CITED]
 
 
 def _when(writer: Writer, analysis: Analysis) -> None:
-    onset = next(
-        (e for e in analysis.evidence if e.name == "onset" and e.value == analysis.diagnosis.onset_epoch), None
-    )
+    verdict, onset_epoch = analysis.diagnosis.verdict, analysis.diagnosis.onset_epoch
+    onsets = [e for e in _cited(analysis, "OVF102") if e.name == "onset"]
+    onset = next((e for e in onsets if e.value == onset_epoch), None)
     since = _of(analysis, "OVF101", "gap_since")
-    if analysis.diagnosis.verdict == "overfitting" and onset:
+    if verdict == "overfitting" and onset:
         best, end = (_of(analysis, "OVF102", name, onset.quantity) for name in ("val_best", "val_end"))
         slots = {
             "onset": (onset, "value"),
@@ -108,66 +100,72 @@ def _when(writer: Writer, analysis: Analysis) -> None:
             "val_best": (best, "value"),
             "val_end": (end, "value"),
         }
-        writer.say("when", {"quantity": onset.quantity}, slots)
-    elif analysis.diagnosis.verdict == "overfitting" and since:
+        writer.say("when", {"quantity": onset.quantity or ""}, slots)
+    elif verdict == "overfitting" and since:
         gap = _of(analysis, "OVF101", "gap_final", since.quantity)
-        writer.say(
-            "when_gap", {"quantity": since.quantity}, {"gap_since": (since, "value"), "gap_final": (gap, "value")}
-        )
-    elif analysis.diagnosis.verdict == "inconclusive":
-        writer.say("missing", {"summary": analysis.diagnosis.summary})
+        slots = {"gap_since": (since, "value"), "gap_final": (gap, "value")}
+        writer.say("when_gap", {"quantity": since.quantity or ""}, slots)
     else:
-        writer.say("when_never", {"verdict": analysis.diagnosis.verdict})
+        if verdict not in ("overfitting", "inconclusive"):
+            writer.say("when_never", {"verdict": verdict})
         _verdict(writer, analysis)
 
 
 def _verdict(writer: Writer, analysis: Analysis) -> None:
-    leading = {
-        "overfitting": ("OVF102", "OVF101"),
-        "underfitting": ("OVF103",),
-        "unstable": ("OVF104",),
-        "healthy": ("OVF102",),
-    }
-    writer.sentences.append(analysis.diagnosis.summary)
-    known = analysis.evidence_by_id()
-    for code in leading.get(analysis.diagnosis.verdict, ()):
+    """The summary with the evidence of every number in it, then the finding that it rests on."""
+    summary, verdict = analysis.diagnosis.summary, analysis.diagnosis.verdict
+    told = [f for f in analysis.findings if f.summary and f.summary in summary]
+    behind = [e for f in told for e in _behind(analysis, f)]
+    if verdict == "overfitting":
+        name = ("OVF102", "onset") if analysis.diagnosis.onset_epoch is not None else ("OVF101", "gap_since")
+        behind.append(_of(analysis, *name))
+    if "Keep the checkpoint" in summary:
+        behind.append(_own(analysis, "best_checkpoint"))
+    if verdict == "inconclusive":
+        behind.append(_own(analysis, "validation_epochs"))
+    writer.quote(summary, [e for e in behind if e is not None])
+    for code in _LEADING.get(verdict, ()):
         finding = analysis.finding(code)
-        if finding and (finding.state == "issue" or analysis.diagnosis.verdict == "healthy"):
-            writer.quote(finding.summary, [known[i] for i in finding.evidence[:7]])
+        if finding and finding not in told and (finding.state == "issue" or verdict == "healthy"):
+            writer.quote(finding.summary, _behind(analysis, finding))
 
 
 def _best(writer: Writer, analysis: Analysis) -> None:
-    epoch = analysis.diagnosis.best_epoch
-    best = next((e for e in analysis.evidence if e.name == "val_best" and e.epoch == epoch), None)
+    best = _own(analysis, "best_checkpoint")
     if best is None:
-        writer.say("missing", {"summary": analysis.diagnosis.summary})
+        _missing(writer, analysis)
         return
-    writer.say("best", {"quantity": best.quantity}, {"best_epoch": (best, "epoch"), "val_best": (best, "value")})
+    writer.say("best", {"quantity": best.quantity or ""}, {"best_epoch": (best, "epoch"), "val_best": (best, "value")})
 
 
 def _gap(writer: Writer, analysis: Analysis) -> None:
-    gaps = [e for e in analysis.evidence if e.name == "gap_final"]
+    gaps = [e for e in _cited(analysis, "OVF101") if e.name == "gap_final"]
     if not gaps:
-        writer.say("missing", {"summary": analysis.diagnosis.summary})
+        _missing(writer, analysis)
     for gap in gaps[:3]:
         train, val = (_of(analysis, "OVF101", name, gap.quantity) for name in ("train_final", "val_final"))
         slots = {"train_final": (train, "value"), "val_final": (val, "value"), "gap_final": (gap, "value")}
-        writer.say("gap", {"quantity": gap.quantity}, slots)
+        writer.say("gap", {"quantity": gap.quantity or ""}, slots)
+
+
+def _missing(writer: Writer, analysis: Analysis) -> None:
+    writer.say("missing")
+    _verdict(writer, analysis)
 
 
 def _cause(writer: Writer, analysis: Analysis) -> None:
     causes = analysis.diagnosis.causes
     if causes[0].cause == "none":
-        writer.say("no_cause", {"verdict": analysis.diagnosis.verdict})
+        if analysis.diagnosis.verdict != "inconclusive":
+            writer.say("no_cause", {"verdict": analysis.diagnosis.verdict})
+        _verdict(writer, analysis)
         return
-    known = analysis.evidence_by_id()
     for i, cause in enumerate(causes[:3]):
-        words = {"cause": CAUSE_WORDS[cause.cause], "probability": percent_sure(cause.probability)}
-        writer.say("other_cause" if i else "cause", words)
-        for code in cause.finding_codes if i == 0 else ():
-            finding = analysis.finding(code)
+        slots = {"probability": (_own(analysis, f"probability_of_{cause.cause}"), "value")}
+        writer.say("other_cause" if i else "cause", {"cause": CAUSE_WORDS[cause.cause]}, slots)
+        for finding in map(analysis.finding, cause.finding_codes if i == 0 else ()):
             if finding:
-                writer.quote(finding.summary, [known[e] for e in finding.evidence[:7]])
+                writer.quote(finding.summary, _behind(analysis, finding))
 
 
 def _remedy(writer: Writer, analysis: Analysis) -> None:
@@ -178,20 +176,25 @@ def _remedy(writer: Writer, analysis: Analysis) -> None:
 
 
 def _confidence(writer: Writer, analysis: Analysis) -> None:
-    words = {"verdict": analysis.diagnosis.verdict, "confidence": percent_sure(analysis.diagnosis.confidence)}
-    writer.say("confidence", words)
+    slots = {"confidence": (_own(analysis, "verdict_confidence"), "value")}
+    writer.say("confidence", {"verdict": analysis.diagnosis.verdict}, slots)
     _verdict(writer, analysis)
 
 
 def _findings(writer: Writer, analysis: Analysis) -> None:
-    known = analysis.evidence_by_id()
-    issues = [f for f in analysis.findings if f.state == "issue"] or list(analysis.findings)
-    for finding in issues[:6]:
-        writer.quote(f"{finding.code} {finding.title}: {finding.summary}", [known[i] for i in finding.evidence[:7]])
+    for finding in _told_first(analysis.findings):
+        writer.quote(f"{finding.code} {finding.title}: {finding.summary}", _behind(analysis, finding))
+
+
+def _told_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The issues; where there are none, every finding."""
+    known = list(findings)
+    return ([f for f in known if f.state == "issue"] or known)[:6]
 
 
 def _warnings(writer: Writer, analysis: Analysis) -> None:
-    writer.sentences.extend(analysis.history.warnings[:8] or ("Nothing had to be repaired in the curves.",))
+    for line in analysis.history.warnings[:8] or ("Nothing had to be repaired in the curves.",):
+        writer.quote(line)
 
 
 def _unknown(writer: Writer, analysis: Analysis) -> None:

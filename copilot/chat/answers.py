@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from copilot.chat.prompts import load_prompt
 from copilot.core.findings import Document, Evidence
-from copilot.reporting.words import citation_label, evidence_value
+from copilot.reporting.markdown import escape_markdown
+from copilot.reporting.words import MISSING, citation_label, evidence_value
+from copilot.utils.validators import clean_text
+
+_MARK = re.compile(r"\[(?=E\d)")
+_ESCAPED_MARK = re.compile(r"\\\[(E\d+)\\\]")
+_LINE = 1000
 
 
 class Citation(Document):
@@ -35,10 +42,13 @@ class Answer(Document):
         return "\n".join([self.text, *(["", "Sources", *sources] if sources else [])])
 
     def as_markdown(self) -> str:
+        """For a pull request or a chat room; names that the run logged are escaped."""
+        paragraphs = [_ESCAPED_MARK.sub(r"[\1]", escape_markdown(p, _LINE)) for p in self.text.split("\n\n")]
         sources = [
-            f"- **{c.id}** {c.label}: {c.value}" + (f" (`{c.source}`)" if c.source else "") for c in self.citations
+            escape_markdown(f"{c.id} {c.label}: {c.value}" + (f" ({c.source})" if c.source else ""))
+            for c in self.citations
         ]
-        return "\n".join([self.text, *(["", *sources] if sources else [])])
+        return "\n\n".join([*paragraphs, *(["\n".join(f"- {line}" for line in sources)] if sources else [])])
 
 
 class Writer:
@@ -52,7 +62,7 @@ class Writer:
         self,
         prompt: str,
         words: Mapping[str, str] | None = None,
-        evidence: Mapping[str, tuple[Evidence, str]] | None = None,
+        evidence: Mapping[str, tuple[Evidence | None, str]] | None = None,
     ) -> None:
         """Add the sentence of ``prompts/answers/<prompt>.md``.
 
@@ -62,22 +72,30 @@ class Writer:
         words : mapping, optional
             Plain words by placeholder; never numbers of the analysis.
         evidence : mapping of placeholder to (Evidence, field), optional
-            Numbers: ``field`` is ``value`` or ``epoch``. Each is followed by the id of its evidence.
+            Numbers: ``field`` is ``value`` or ``epoch``. Each is followed by the id of its evidence; a dash stands
+            where there is none.
         """
-        filled = dict(words or {})
+        filled = {slot: _foreign(text) for slot, text in (words or {}).items()}
         for slot, (item, field) in (evidence or {}).items():
-            filled[slot] = f"{evidence_value(item, field)} [{item.id}]"
-            self.cited[item.id] = item
+            filled[slot] = f"{evidence_value(item, field)} [{item.id}]" if item else MISSING
+            self.cited.update({item.id: item} if item else {})
         self.sentences.append(load_prompt(f"answers/{prompt}", tuple(sorted(filled))).format(**filled))
 
-    def quote(self, summary: str, evidence: list[Evidence]) -> None:
-        """Add a finding's own sentence with the evidence behind it."""
-        marks = " ".join(f"[{item.id}]" for item in evidence)
-        self.sentences.append(f"{summary} {marks}".strip())
-        self.cited.update({item.id: item for item in evidence})
+    def quote(self, sentence: str, evidence: Iterable[Evidence] = ()) -> None:
+        """Add a sentence of the analysis with the evidence behind it."""
+        behind = {item.id: item for item in evidence}
+        self.sentences.append(" ".join([_foreign(sentence), *(f"[{i}]" for i in behind)]))
+        self.cited.update(behind)
 
     def citations(self) -> tuple[Citation, ...]:
         return tuple(
-            Citation(id=e.id, label=citation_label(e), value=evidence_value(e), source=e.source, epoch=e.epoch)
+            Citation(
+                id=e.id, label=citation_label(e), value=evidence_value(e), source=clean_text(e.source), epoch=e.epoch
+            )
             for e in self.cited.values()
         )
+
+
+def _foreign(text: str) -> str:
+    """Text in which names that a run logged may stand: one line, and nothing that looks like a citation of ours."""
+    return _MARK.sub("(", clean_text(text, _LINE))

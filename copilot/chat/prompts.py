@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
 from functools import cache
 
 from copilot.errors import ToolError
@@ -11,14 +10,14 @@ from copilot.utils.resources import app_folder
 
 
 @cache
-def load_prompt(name: str, placeholders: Iterable[str] = ()) -> str:
+def load_prompt(name: str, placeholders: tuple[str, ...] = ()) -> str:
     """The text of ``prompts/<name>.md``.
 
     Parameters
     ----------
     name : str
         For instance ``answers/when``.
-    placeholders : iterable of str
+    placeholders : tuple of str
         The names that will be filled in; the file may use these and no others.
 
     Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
@@ -24,8 +25,7 @@ def analyze(
     session: Session, run_id: str | None, model_uri: str | None, history: str | None, fail_on: str | None
 ) -> int:
     """Judge one run: verdict, onset, cause, evidence, what to do."""
-    if sum(x is not None for x in (run_id, model_uri, history)) != 1:
-        raise click.UsageError("Name what to analyse: one of --run-id, --model-uri or --history.")
+    session.one_run(run_id=run_id, model_uri=model_uri, history=history)
     analyzer = session.analyzer()
     result = analyzer.analyze_history(history) if history is not None else analyzer.analyze_model(run_id or model_uri)
     _show(session, result)
@@ -69,15 +69,14 @@ def report(
     session: Session, run_id: str | None, history: str | None, formats: str | None, output_dir: str | None
 ) -> int:
     """Write the reports of a run."""
-    if (run_id is None) == (history is None):
-        raise click.UsageError("Name the run: --run-id or --history.")
+    session.one_run(run_id=run_id, history=history)
     analyzer = session.analyzer()
-    result = analyzer.analyze_model(run_id) if run_id else analyzer.analyze_history(history)
+    result = analyzer.analyze_model(run_id) if run_id is not None else analyzer.analyze_history(history)
     wanted = [f.strip() for f in formats.split(",") if f.strip()] if formats is not None else None
     if formats is not None and not wanted:
         raise InputError("--formats is empty.", "Name formats, for instance html,pdf.")
-    for path in analyzer.report(result, wanted, output_dir):
-        session.emit(str(path))
+    paths = [str(path) for path in analyzer.report(result, wanted, output_dir)]
+    session.emit(json.dumps(paths, indent=2) if session.format == "json" else "\n".join(paths))
     return 0
 
 
@@ -88,8 +87,7 @@ def report(
 @common()
 def ask(session: Session, question: str, run_id: str | None, history: str | None) -> int:
     """Ask a question about a run; every number in the answer names its evidence."""
-    if (run_id is None) == (history is None):
-        raise click.UsageError("Name the run: --run-id or --history.")
+    session.one_run(run_id=run_id, history=history)
     analyzer = session.analyzer()
     result = analyzer.analyze_history(history) if history is not None else None
     answer = analyzer.ask(question, run_id, result=result)

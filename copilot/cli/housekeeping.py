@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from copilot.cli.session import Session, common
+from copilot.cli.session import Session, common, needs_command
 from copilot.errors import InputError
 
 
@@ -24,9 +24,11 @@ def doctor(session: Session) -> int:
     return 3 if any(item.state == "failed" for item in items) else 0
 
 
-@click.group()
-def config() -> None:
+@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.pass_context
+def config(ctx: click.Context) -> None:
     """The settings file."""
+    needs_command(ctx)
 
 
 @config.command()
@@ -77,9 +79,11 @@ def show(session: Session) -> int:
     return 0
 
 
-@click.group()
-def checks() -> None:
+@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.pass_context
+def checks(ctx: click.Context) -> None:
     """The checks, their thresholds and what they mean."""
+    needs_command(ctx)
 
 
 @checks.command(name="list")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import sys
+import traceback
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -61,9 +63,15 @@ def cli(ctx: click.Context) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command. Exit codes: 0 done, 1 a finding at or above ``--fail-on``, 2 wrong input, 3 an outside tool failed."""
+    """Run the command.
+
+    Exit codes: 0 done, 1 a finding at or above ``--fail-on``, 2 wrong input, 3 an outside tool failed.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal without a sign prints a question mark instead of failing
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(args=arguments, prog_name="mlops-copilot", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -76,20 +84,19 @@ def main(argv: list[str] | None = None) -> None:
         _fail(message + hint, 2)
     except CopilotError as error:
         if debug:
-            raise
+            traceback.print_exc()
         _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         reason = " ".join(str(error).split())[:200]
         _fail(f"Unexpected {type(error).__name__}: {reason} Run again with --debug to see where.", 3)
 
 
 def _fail(line: str, code: int) -> None:
-    click.echo(f"Error: {line}", err=True)
+    from copilot.utils.validators import clean_text
+
+    click.echo(f"Error: {clean_text(line, 1500)}", err=True)
     sys.exit(code)
 
 

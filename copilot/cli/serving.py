@@ -67,8 +67,9 @@ def worker(session: Session) -> int:
     """Run background jobs until stopped; the dashboard starts one by itself."""
     from copilot.jobs import run_worker
 
+    settings = session.analyzer().settings
     session.note("Worker running. Ctrl+C stops it.")
-    run_worker(session.analyzer().settings)
+    run_worker(settings)
     return 0
 
 
@@ -91,7 +92,7 @@ def _serve(session: Session, port: int | None, host: str | None, no_browser: boo
         subprocess.Popen(command, env=_environment(session), stdout=output, stderr=subprocess.STDOUT) as server,
     ):
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-        address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+        address = f"http://{_reachable(host)}:{port}"
         _wait_until_up(server, address, log)
         click.echo(f"Dashboard: {address}  (Ctrl+C stops it)")
         if not no_browser and (sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY")):
@@ -103,12 +104,19 @@ def _serve(session: Session, port: int | None, host: str | None, no_browser: boo
     return 0
 
 
+def _reachable(host: str) -> str:
+    """The address to open in a browser on this machine."""
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
 def _environment(session: Session) -> dict[str, str]:
     """The dashboard finds its settings by the environment, since Streamlit has a command line of its own."""
     own = dict(os.environ)
     if session.config:
         own["MLOPS_COPILOT_CONFIG"] = str(Path(session.config).resolve())
-    if session.tracking_uri:
+    if session.tracking_uri is not None:
         own["MLOPS_COPILOT_MLFLOW__TRACKING_URI"] = session.tracking_uri
     return own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,22 +35,32 @@ class Session:
     def analyzer(self) -> CopilotAnalyzer:
         from copilot.analyzer import CopilotAnalyzer
 
-        overrides = {"mlflow": {"tracking_uri": self.tracking_uri}} if self.tracking_uri else None
+        overrides = {"mlflow": {"tracking_uri": self.tracking_uri}} if self.tracking_uri is not None else None
         return CopilotAnalyzer(self.config, overrides)
+
+    def one_run(self, **given: str | None) -> None:
+        """See that exactly one of these options names the run."""
+        named = {f"--{name.replace('_', '-')}": value for name, value in given.items() if value is not None}
+        if len(named) != 1:
+            options = [f"--{name.replace('_', '-')}" for name in given]
+            raise click.UsageError(f"Name the run by one of {', '.join(options[:-1])} or {options[-1]}.")
+        for option, value in named.items():
+            if not value.strip():
+                raise InputError(f"{option} is empty.", "Is a variable of your script unset?")
 
     def emit(self, content: str) -> None:
         """Print, or write to ``--output``."""
         text = content if content.endswith("\n") else content + "\n"
-        if self.output:
+        if self.output is not None:
             try:
                 Path(self.output).write_text(text, encoding="utf-8")
             except OSError as error:
                 raise InputError(
-                    f"{self.output} cannot be written: {error.strerror}.", "Choose another file."
+                    f"'{self.output}' cannot be written: {error.strerror}.", "Choose another file."
                 ) from error
             self.note(f"Wrote {self.output}")
         else:
-            click.echo(text, nl=False)
+            _print(text)
 
     def show(self, renderable: Any) -> None:
         """Print something of Rich's: coloured on a terminal, plain in a file or a pipe."""
@@ -57,7 +68,7 @@ class Session:
 
         from rich.console import Console
 
-        if self.output or not sys.stdout.isatty():
+        if self.output is not None or not sys.stdout.isatty():
             plain = Console(file=StringIO(), width=140, no_color=True, highlight=False)
             plain.print(renderable)
             self.emit("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))
@@ -82,6 +93,21 @@ class Session:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=1.0)
             yield lambda fraction, line: bar.update(task, completed=fraction, description=line or what)
+
+
+def needs_command(ctx: click.Context) -> None:
+    """For a group called without one of its commands: say which there are."""
+    if ctx.invoked_subcommand is None:
+        known = ", ".join(ctx.command.list_commands(ctx))
+        raise click.UsageError(f"`{ctx.command_path}` needs a command: {known}.", ctx)
+
+
+def _print(text: str) -> None:
+    """Print; where the reader of a pipe has left, the work and its exit code still count."""
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def common(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from copilot.cli.analysis import FAIL_ON, _show, exit_code
-from copilot.cli.session import Session, common
+from copilot.cli.session import Session, common, needs_command
 from copilot.errors import InputError
 
 
@@ -26,9 +26,11 @@ def validate(session: Session, model_uri: str, train: str, test: str, suite: str
     return exit_code([result], fail_on)
 
 
-@click.group()
-def data() -> None:
+@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.pass_context
+def data(ctx: click.Context) -> None:
     """Versions of DVC-tracked data, and what changed between two of them."""
+    needs_command(ctx)
 
 
 @data.command()

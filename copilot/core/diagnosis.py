@@ -165,6 +165,8 @@ def _what_is_missing(history: RunHistory, by_code: dict[str, Outcome]) -> str:
     has_val = any(np.isfinite(p.val).any() for p in history.pairs)
     if not has_val and any(p.bad_val.any() for p in history.pairs):
         return "Every validation value is NaN or infinite. Check the validation set and how its loss is averaged."
+    if not has_val and not has_train:
+        return "No curves were logged. Log a metric on training and validation every epoch, for instance val_loss."
     if not has_val:
         return "Only training curves were logged. Log a validation metric every epoch, for instance val_loss."
     if not has_train:
