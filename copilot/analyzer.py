@@ -12,6 +12,8 @@ from copilot.utils.config import Settings, load_settings
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from copilot.chat.answers import Answer
     from copilot.core.checks.base import Check
     from copilot.core.checks.describe import CheckDescription
@@ -214,6 +216,7 @@ class CopilotAnalyzer:
             suite=suite or self.settings.deepchecks.suite,
             settings=self.settings.deepchecks,
             tracking_uri=self.settings.mlflow.tracking_uri,
+            mlflow=self.settings.mlflow,
             allow_pickle=self.settings.models.allow_pickle,
             progress=progress,
         )
@@ -264,6 +267,24 @@ class CopilotAnalyzer:
         if isinstance(about, AnalysisResult):
             return assistant.search(None, problem=about.diagnosis.causes[0].cause, progress=progress)
         return assistant.search(about, progress=progress)
+
+    def suites(self) -> tuple[str, ...]:
+        """Names of the Deepchecks suites that `validate` runs."""
+        from copilot.integrations.deepchecks.catalogue import SUITES
+
+        return tuple(SUITES)
+
+    def data_image(self, name: str, rev: str, path: str | None = None) -> Image:
+        """One picture of a DVC-tracked folder as it was in a revision; `name` is its path inside the folder."""
+        return self._dvc().open_image(f"{self._data_path(path)}/{name}", rev)
+
+    def paper_count(self) -> int:
+        """Papers that earlier searches have kept."""
+        if not (home_folder() / "papers").is_dir():
+            return 0
+        from copilot.integrations.vector_store import PaperLibrary
+
+        return PaperLibrary(home_folder() / "papers").count()
 
     # Showing.
 

@@ -1,0 +1,29 @@
+"""One finding as a card: code, title, state, what was found, and the evidence behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from copilot.core.findings import Evidence, Finding
+from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES
+from copilot.reporting.words import citation_label, evidence_value, severity_label, state_label
+from copilot.ui.notices import plain
+
+MAX_CHIPS = 12
+
+
+def finding_card(finding: Finding, known: Mapping[str, Evidence]) -> None:
+    """Draw `finding`; `known` is the evidence by id."""
+    issue = finding.state == "issue"
+    style = SEVERITY_STYLES[finding.severity] if issue else STATE_STYLES[finding.state]
+    word = severity_label(finding.severity) if issue else state_label(finding.state)
+    with st.container(border=True, gap="xsmall", key=f"finding-{finding.code}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content")
+            st.badge(word, icon=f":material/{style.icon}:", color=style.streamlit)
+        st.markdown(plain(finding.summary, 500))
+        shown = [known[i] for i in finding.evidence if i in known][:MAX_CHIPS]
+        if shown:
+            st.markdown(" ".join(f":gray-badge[{plain(citation_label(e))}: {plain(evidence_value(e))}]" for e in shown))
