@@ -47,7 +47,7 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def _summary(view: ReportView) -> list[str]:
-    sure = " · ".join(filter(None, (f"{view.style.glyph} **{view.verdict}**", f"{view.sure} sure", view.severity)))
+    sure = " · ".join(filter(None, (f"{view.style.glyph} **{view.verdict}**", f"{view.sure.text} sure", view.severity)))
     lines = [f"# {_text(view.title)}", "", sure, "", f"**{_text(view.headline)}** {_text(view.lead)}", ""]
     if view.cards:
         cells = [[card.label for card in view.cards], [card.value for card in view.cards]]
@@ -58,7 +58,7 @@ def _summary(view: ReportView) -> list[str]:
 def _why(view: ReportView) -> Iterable[str]:
     for cause in view.causes:
         found = f" (from {_links(cause.found)})" if cause.found else ""
-        yield f"- {cause.label}: **{cause.sure}**{found}"
+        yield f"- {cause.label}: **{cause.sure.text}**{found}"
 
 
 def _advice(number: int, item: Advice) -> str:

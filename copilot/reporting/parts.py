@@ -39,7 +39,7 @@ class Card:
 class CauseBar:
     label: str
     share: float
-    sure: str
+    sure: Link
     found: tuple[Link, ...]
     against: tuple[Link, ...]
 
@@ -87,7 +87,7 @@ class ReportView:
     verdict: str
     verdict_name: str
     style: Style
-    sure: str
+    sure: Link
     severity: str
     headline: str
     lead: str

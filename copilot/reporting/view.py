@@ -41,12 +41,16 @@ def report_view(analysis: Analysis) -> ReportView:
         verdict=words.verdict_label(d.verdict),
         verdict_name=d.verdict,
         style=VERDICT_STYLES[d.verdict],
-        sure=words.percent_sure(d.confidence),
+        sure=Link(words.percent_sure(d.confidence), _place(analysis, "verdict_confidence", anchors)),
         severity="" if d.severity == "none" else words.severity_label(d.severity),
         headline=headline,
         lead=lead,
         cards=tuple(_cards(analysis, anchors)),
-        causes=tuple(_cause(c, places) for c in d.causes if c.cause != "none"),
+        causes=tuple(
+            _cause(c, places, _place(analysis, f"probability_of_{c.cause}", anchors))
+            for c in d.causes
+            if c.cause != "none"
+        ),
         advice=tuple(_advice(r, places) for r in analysis.recommendations),
         issues=tuple(v for is_issue, v in views if is_issue),
         calm=tuple(v for is_issue, v in views if not is_issue),
@@ -98,7 +102,7 @@ def _cards(analysis: Analysis, anchors: Mapping[str, str]) -> Iterable[Card]:
     """The gap, the best epoch, the onset and what came after; a card without a number is left out."""
     d, evidence = analysis.diagnosis, analysis.evidence
     gap = _first(evidence, "gap_final", unit="fraction") or _first(evidence, "gap_final")
-    best = next((e for e in evidence if e.name == "val_best" and e.epoch == d.best_epoch and e.value is not None), None)
+    best = _first(evidence, "best_checkpoint")
     onset = next((e for e in evidence if e.name == "onset" and e.value == d.onset_epoch), None)
     after = _first(evidence, "epochs_after_best")
     if d.best_epoch is not None:
@@ -126,11 +130,17 @@ def _first(evidence: Iterable[Evidence], name: str, unit: str | None = None) -> 
     return next((e for e in evidence if e.name == name and e.value is not None and unit in (None, e.unit)), None)
 
 
-def _cause(cause: Any, places: Mapping[str, str]) -> CauseBar:
+def _place(analysis: Analysis, name: str, anchors: Mapping[str, str]) -> str:
+    """The anchor of the first evidence of that name, or an empty one."""
+    found = _first(analysis.evidence, name)
+    return anchors.get(found.id, "") if found else ""
+
+
+def _cause(cause: Any, places: Mapping[str, str], target: str) -> CauseBar:
     return CauseBar(
         words.capital(words.cause_label(cause.cause)),
         cause.probability,
-        words.percent_sure(cause.probability),
+        Link(words.percent_sure(cause.probability), target),
         _codes(cause.finding_codes, places),
         _codes(cause.against, places),
     )

@@ -59,6 +59,9 @@ def overfitting() -> Analysis:
         Evidence(id="E5", name="val_final", value=0.873, unit="fraction", epoch=40, quantity="accuracy"),
         Evidence(id="E6", name="train_best", value=0.031, source="train_loss", quantity="loss"),
         Evidence(id="E7", name="label_errors", value=12, unit="images", source="label check"),
+        Evidence(id="E9", name="best_checkpoint", value=0.612, epoch=BEST, source="val_loss", quantity="loss"),
+        Evidence(id="E10", name="verdict_confidence", value=97, unit="%", source="diagnosis"),
+        Evidence(id="E11", name="probability_of_small_dataset", value=62, unit="%", source="diagnosis"),
         Evidence(id="E8", name="rise", value=None, source="val_loss", quantity="loss"),
     )  # fmt: skip
     findings = (

@@ -42,10 +42,11 @@ def test_the_verdict_comes_first_then_why_then_what_to_do_then_the_evidence():
 def test_the_numbers_are_the_evidences_with_their_units():
     text = read(render(documents.overfitting(), "html")).text
     for words in (
-        "Best epoch E1 13 validation loss 0.612",
+        "Best epoch E9 13 validation loss 0.612",
         "Onset E2 14",
         "After the best E3 27 epochs",
         "Gap at the end E4 12.4 points",
+        "Probability of the cause: too little training data 62 %",
         "between 10.1 points and 14.7 points",
         "best validation loss 0.612",
     ):
@@ -72,6 +73,11 @@ def test_every_cited_evidence_is_an_anchor_that_a_link_leads_to(name: str):
     assert cited
     assert cited <= set(page.ids)
     assert {f"#{i}" for i in cited - {"E8"}} <= set(page.links()) | {"#E5"}
+
+
+def test_how_sure_it_is_leads_to_the_evidence_too():
+    page = read(render(documents.overfitting(), "html"))
+    assert {"#E10", "#E11"} <= set(page.links())
 
 
 def test_no_link_is_dead_and_no_id_comes_twice(page: Page):

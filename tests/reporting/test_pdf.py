@@ -6,7 +6,7 @@ import time
 
 import pytest
 from pypdf import PdfReader
-from pypdf.generic import ArrayObject
+from pypdf.generic import ArrayObject, DictionaryObject, NullObject
 
 from copilot.core.findings import Analysis
 from copilot.errors import InputError, MissingExtraError, ToolError
@@ -67,6 +67,25 @@ def test_it_says_who_made_it_and_can_be_read_aloud(report: PdfReader):
     assert round(float(report.pages[0].mediabox.width)) == 595  # A4
 
 
+def test_every_picture_has_words(report: PdfReader):
+    tags: list[tuple[str, str | None]] = []
+
+    def walk(node) -> None:
+        node = node.get_object()
+        if isinstance(node, ArrayObject):
+            for child in node:
+                walk(child)
+        elif isinstance(node, DictionaryObject):
+            tags.append((node.get("/S"), node.get("/Alt")))
+            walk(node.get("/K", NullObject()))
+
+    walk(report.trailer["/Root"]["/StructTreeRoot"]["/K"])
+    pictures = [words for tag, words in tags if tag == "/Figure"]
+    assert all(pictures)
+    assert "Training and validation loss by epoch" in pictures
+    assert {"/H1", "/H2", "/Table", "/TH", "/Link"} <= {tag for tag, _ in tags}
+
+
 def test_no_link_is_dead(report: PdfReader):
     names = set(report.named_destinations)
     inside, outside = set(), set()
@@ -77,7 +96,7 @@ def test_no_link_is_dead(report: PdfReader):
                 outside.add(note["/A"]["/URI"])
             elif not isinstance(note["/Dest"], ArrayObject):
                 inside.add(note["/Dest"])
-    assert {"E1", "E4", "check-OVF102"} <= inside
+    assert {*(e.id for e in documents.overfitting().evidence), "check-OVF102"} <= inside
     assert inside <= names
     assert "https://arxiv.org/abs/2002.11569" in outside
     assert all(link.startswith(("https://arxiv.org/", "https://doi.org/")) for link in outside)
