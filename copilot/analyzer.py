@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.errors import CopilotError, InputError
+from copilot.errors import CopilotError, InputError, ToolError
 from copilot.utils.config import Settings, load_settings
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
 
@@ -137,7 +137,10 @@ class CopilotAnalyzer:
         """Analyse the named runs, in that order."""
         if len(run_ids) < 2:
             raise InputError("Comparing takes two runs or more.", "Pass their ids.")
-        return self._analyse_runs(list(run_ids), kind="run", progress=progress)
+        results = self._analyse_runs(list(run_ids), kind="run", progress=progress)
+        if not results:
+            raise InputError(f"None of the runs can be analysed. {next(iter(results.failed.values()))}")
+        return results
 
     def _analyse_runs(
         self,
@@ -156,8 +159,9 @@ class CopilotAnalyzer:
                 failed[run_id] = str(history)
             else:
                 histories[run_id] = history
-        if len(run_ids) == 1 and failed:
-            raise read[run_ids[0]]
+        errors = [error for error in read.values() if isinstance(error, CopilotError)]
+        if not histories and errors and (len(run_ids) == 1 or isinstance(errors[0], ToolError)):
+            raise errors[0]
         infos = self.source.run_infos(list(histories))
         subjects = [{"kind": kind, "model_uri": model_uri, **infos[run_id]} for run_id in histories]
         results = self._analyse(list(histories.values()), subjects, extra)

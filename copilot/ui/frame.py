@@ -23,9 +23,8 @@ _SCREENS = (
 PAGES = [
     st.Page(_FOLDER / f"{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "runs")
     for name, title, icon in _SCREENS
-    if (_FOLDER / f"{name}.py").is_file()
 ]
-PAGE = dict(zip((name for name, *_ in _SCREENS if (_FOLDER / f"{name}.py").is_file()), PAGES, strict=True))
+PAGE = dict(zip((name for name, *_ in _SCREENS), PAGES, strict=True))
 # Hide what belongs to Streamlit's own chrome, and keep the header calm on a phone.
 _STYLE = """
 <style>
@@ -33,6 +32,7 @@ _STYLE = """
 [data-testid="stMainBlockContainer"] { max-width: 1320px; }
 .st-key-header { border-bottom: 1px solid var(--st-border-color); padding-bottom: .35rem; }
 .st-key-header [data-testid="stPageLink-NavLink"] { padding: .2rem .45rem; }
+.st-key-verdict-counts > *, .st-key-figures > * { min-width: 9rem; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: .9rem; padding-right: .9rem; }
   .st-key-header [data-testid="stPageLink-NavLink"] { padding: .15rem .3rem; }

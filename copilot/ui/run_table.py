@@ -25,7 +25,10 @@ def counts(results: list[AnalysisResult]) -> None:
             style = VERDICT_STYLES[verdict]
             number = sum(r.diagnosis.verdict == verdict for r in results)
             st.metric(
-                f":{style.streamlit}[:material/{style.icon}:] {verdict_label(verdict)}", number, border=True, width=180
+                f":{style.streamlit}[:material/{style.icon}:] {verdict_label(verdict)}",
+                number,
+                border=True,
+                width="stretch",
             )
 
 

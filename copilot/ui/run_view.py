@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
-from copilot.core.findings import Analysis, Evidence, Finding
+from copilot.core.findings import Analysis
 from copilot.reporting import render
-from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES
+from copilot.reporting.palette import VERDICT_STYLES
+from copilot.reporting.view import report_view
 from copilot.reporting.words import (
+    capital,
     cause_label,
     citation_label,
     evidence_value,
+    paper_label,
     paper_link,
     percent_sure,
-    state_label,
     verdict_label,
 )
+from copilot.ui.finding_card import finding_card
 from copilot.ui.notices import plain
 from copilot.utils.validators import safe_file_name
 
@@ -41,21 +44,10 @@ def headline(analysis: Analysis) -> None:
 
 
 def figures(analysis: Analysis) -> None:
-    """The numbers that decide, as cards of equal height; a card without a number is left out."""
-    d, evidence = analysis.diagnosis, analysis.evidence
-    gap = _first(evidence, "gap_final", unit="fraction") or _first(evidence, "gap_final")
-    best = next((e for e in evidence if e.name == "val_best" and e.epoch == d.best_epoch), None)
-    after = _first(evidence, "epochs_after_best")
-    cards = [
-        ("Gap at the end", gap and evidence_value(gap), gap and f"{gap.quantity}, validation against training"),
-        ("Best epoch", _epoch(d.best_epoch), best and f"validation {best.quantity} {evidence_value(best)}"),
-        ("Onset", _epoch(d.onset_epoch), "validation gets worse from here on"),
-        ("Epochs after the best", after and evidence_value(after), "they made validation worse"),
-    ]
+    """The numbers that decide, as cards of equal height; a number that was not measured has no card."""
     with st.container(horizontal=True, gap="small", key="figures"):
-        for label, value, help_ in cards:
-            if value is not None:
-                st.metric(label, value, border=True, help=help_ and plain(help_), width="stretch")
+        for card in report_view(analysis).cards:
+            st.metric(card.label, card.value, border=True, help=plain(card.note), width="stretch")
 
 
 def why(analysis: Analysis) -> None:
@@ -65,7 +57,7 @@ def why(analysis: Analysis) -> None:
         if cause.cause == "none":
             st.caption("Nothing to explain.")
             continue
-        st.progress(cause.probability, text=f"{_capital(cause_label(cause.cause))} · {percent_sure(cause.probability)}")
+        st.progress(cause.probability, text=f"{capital(cause_label(cause.cause))} · {percent_sure(cause.probability)}")
         if cause.finding_codes:
             st.caption(f"From {', '.join(cause.finding_codes)}")
 
@@ -80,7 +72,7 @@ def what_to_do(analysis: Analysis) -> None:
             st.markdown(f"**{i}. {plain(item.action)}**")
             st.markdown(f"{plain(item.why)} {plain(item.expected_effect)}")
             if item.papers:
-                st.caption("Shown in " + " · ".join(f"[{plain(p)}]({paper_link(p)})" for p in item.papers))
+                st.caption("Shown in " + " · ".join(f"[{plain(paper_label(p))}]({paper_link(p)})" for p in item.papers))
 
 
 def findings(analysis: Analysis) -> None:
@@ -89,28 +81,12 @@ def findings(analysis: Analysis) -> None:
     known = analysis.evidence_by_id()
     ordered = sorted(analysis.findings, key=lambda f: _STATE_ORDER.index(f.state))
     for finding in (f for f in ordered if f.state in ("issue", "error")):
-        _finding_card(finding, known)
+        finding_card(finding, known)
     calm = [f for f in ordered if f.state not in ("issue", "error")]
     if calm:
         with st.expander(f"{len(calm)} more checks without an issue"):
             for finding in calm:
-                _finding_card(finding, known)
-
-
-def _finding_card(finding: Finding, known: dict[str, Evidence]) -> None:
-    style = STATE_STYLES[finding.state] if finding.state != "issue" else SEVERITY_STYLES[finding.severity]
-    word = state_label(finding.state) if finding.state != "issue" else f"{_capital(finding.severity)} severity"
-    with st.container(border=True, gap="xsmall", key=f"finding-{finding.code}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content")
-            st.badge(word, icon=f":material/{style.icon}:", color=style.streamlit)
-        st.markdown(plain(finding.summary, 500))
-        chips = [
-            f":gray-badge[{i} {plain(citation_label(known[i]))}: {plain(evidence_value(known[i]))}]"
-            for i in finding.evidence[:12]
-        ]
-        if chips:
-            st.markdown(" ".join(chips))
+                finding_card(finding, known)
 
 
 def evidence_table(analysis: Analysis, highlighted: str | None) -> None:
@@ -119,7 +95,8 @@ def evidence_table(analysis: Analysis, highlighted: str | None) -> None:
     if chosen:
         with st.container(border=True, key="cited-evidence"):
             st.markdown(
-                f":material/format_quote: **{chosen.id}** {plain(citation_label(chosen))}: **{plain(evidence_value(chosen))}**"
+                f":material/format_quote: **{chosen.id}** {plain(citation_label(chosen))}: "
+                f"**{plain(evidence_value(chosen))}**"
             )
             st.caption(
                 f"Source: {plain(chosen.source) or 'the run'}"
@@ -167,15 +144,3 @@ def warnings(analysis: Analysis) -> None:
 
 def plain_cell(text: str) -> str:
     return text.replace("\n", " ")[:200]
-
-
-def _first(evidence: tuple[Evidence, ...], name: str, unit: str | None = None) -> Evidence | None:
-    return next((e for e in evidence if e.name == name and e.value is not None and unit in (None, e.unit)), None)
-
-
-def _epoch(value: float | None) -> str | None:
-    return None if value is None else f"{value:g}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

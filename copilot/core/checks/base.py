@@ -114,6 +114,11 @@ def confidence_from(margin: float) -> float:
     return float(1.0 - 0.5 * np.exp(-abs(margin)))
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """A share in words, as every interface writes it: ``54 %``."""
+    return f"{share * 100:.{digits}f} %"
+
+
 def severity_of(value: float, medium: float, high: float) -> Severity:
     return "high" if value >= high else "medium" if value >= medium else "low"
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, severity_of
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent, severity_of
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import last_index_where, tail_mean, take
@@ -124,10 +124,10 @@ class GeneralisationGap(BaseCheck):
         train, val = row.logged("train"), row.logged("val")
         if row.value_unit():
             return (
-                f"At the end {row.pair.quantity} is {train:.1%} on training and {val:.1%} on validation: "
-                f"a gap of {row['gap'] * 100:.1f} points, {verdict} of {self._limit(row) * 100:g}."
+                f"At the end {row.pair.quantity} is {percent(train, 1)} on training and {percent(val, 1)} on "
+                f"validation: a gap of {row['gap'] * 100:.1f} points, {verdict} of {self._limit(row) * 100:g}."
             )
         return (
             f"At the end {row.pair.quantity} is {train:.3g} on training and {val:.3g} on validation: a gap of "
-            f"{row['share']:.0%} of the first value, {verdict} of {self._limit(row):.0%}."
+            f"{percent(row['share'])} of the first value, {verdict} of {percent(self._limit(row))}."
         )

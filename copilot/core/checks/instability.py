@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory, axis_value
 from copilot.core.statistics import tail_mean
@@ -71,13 +71,12 @@ class Instability(BaseCheck):
         swing = float(np.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing))
         if swing >= 0 and loss.points >= 8:
             share = loss["train_swing"]
-            text = f"Training {loss.pair.quantity} swings from epoch to epoch by {share:.0%} of its whole range."
+            text = f"Training {loss.pair.quantity} swings from epoch to epoch by {percent(share)} of its whole range."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(swing), evidence=evidence)
         noisy = max(usable, key=lambda r: np.nan_to_num(r["val_swing"]))
         if np.nan_to_num(noisy["val_swing"]) >= self.thresholds.late_swing and noisy.points >= 8:
-            text = (
-                f"Validation {noisy.pair.quantity} swings by {noisy['val_swing']:.0%} of its range; training is steady."
-            )
+            swings = percent(noisy["val_swing"])
+            text = f"Validation {noisy.pair.quantity} swings by {swings} of its range; training is steady."
             return self.outcome("issue", text, severity="low", confidence=0.6, evidence=evidence)
         text = f"Training {loss.pair.quantity} is steady."
         return self.outcome("passed", text, confidence=confidence_from(max(margin, swing)), evidence=evidence)

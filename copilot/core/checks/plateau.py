@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent
 from copilot.core.findings import Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import tail_mean, take
@@ -67,7 +67,7 @@ class Plateau(BaseCheck):
         name = f"{'Validation' if row.pair.val_name else 'Training'} {row.pair.quantity}"
         limit = self.thresholds.learning_curve_slope
         if row["recent_share"] >= limit:
-            text = f"{name} still improves: {row['recent_share']:.0%} of all it gained came in the last quarter."
+            text = f"{name} still improves: {percent(row['recent_share'])} of all it gained came in the last quarter."
             return self.outcome(
                 "passed", text, confidence=confidence_from(np.log(row["recent_share"] / limit)), evidence=evidence
             )

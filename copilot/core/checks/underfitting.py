@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent
 from copilot.core.findings import Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import tail_mean
@@ -128,6 +128,7 @@ class Underfitting(BaseCheck):
 
     @staticmethod
     def _text(row: Row, lead: str) -> str:
-        shown = "{:.1%}" if row.value_unit() else "{:.3g}"
-        first, last = shown.format(row.logged("start")), shown.format(row.logged("end"))
+        first, last = (
+            percent(row.logged(name), 1) if row.value_unit() else f"{row.logged(name):.3g}" for name in ("start", "end")
+        )
         return f"{lead}: training {row.pair.quantity} went from {first} to {last}."

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, severity_of
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent, severity_of
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import hinge_index, last_index_where, tail_mean, take
@@ -152,7 +152,7 @@ class ValidationDivergence(BaseCheck):
 
     def _turned(self, leading: Row, both: Sequence[Row]) -> str:
         verb = "falls" if leading.pair.higher_is_better else "rises"
-        amount = f"{leading['rise'] * 100:.1f} points" if leading.value_unit() else f"{leading['rise_share']:.0%}"
+        amount = f"{leading['rise'] * 100:.1f} points" if leading.value_unit() else f"{percent(leading['rise_share'])}"
         training = "goes on improving" if leading["train_change"] < -0.01 else "holds its level"
         text = (
             f"Validation {leading.pair.quantity} {verb} from epoch {leading.epoch('onset')} on, by {amount} from its "
