@@ -157,3 +157,8 @@ def _handler(answer: Callable[[Request], Reply | bytes | str], seen: list[Reques
             """Keep the tests' output quiet."""
 
     return Handler
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the demo come first: one worker builds it while the others run the rest."""
+    items.sort(key=lambda item: "demo" not in getattr(item, "fixturenames", ()))
