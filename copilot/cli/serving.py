@@ -51,6 +51,9 @@ def demo(
         raise MissingExtraError("The demo", "demo") from None
     from copilot.utils.validators import home_folder
 
+    server = session.analyzer().settings.server
+    if not no_dashboard:
+        _choose_port(host or server.host, port, server.port)  # a port that is taken is told before the training
     with session.progress("Demo") as progress:
         paths = build_demo(home_folder() / "demo", progress=progress, reset=reset)
     session.note(f"Demo runs: {paths.tracking_uri}")

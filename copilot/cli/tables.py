@@ -141,8 +141,8 @@ def papers_table(found: ResearchResult, markdown: bool = False) -> Group | Text:
     """What was asked, how each source answered, and the papers with their references."""
     from copilot.core.papers import reference
 
-    sources = [f"{s.name}: {s.message}" for s in found.sources]
-    entries = [f"{i}. {reference(p)} {p.url}" for i, p in enumerate(found.papers, 1)]
+    sources = [f"{s.name}: {s.message or f'{s.n_papers} paper' + 's' * (s.n_papers != 1)}" for s in found.sources]
+    entries = [f"{i}. {reference(p)}" for i, p in enumerate(found.papers, 1)]
     lines = [found.summary, *sources, "", *entries]
     if markdown:
         return Text("\n".join(escape_markdown(x, 600) for x in lines), no_wrap=True)
