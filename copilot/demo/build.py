@@ -52,9 +52,11 @@ def build_demo(folder: Path, *, progress: Progress | None = None, seed: int = 0,
         return paths
     _check_free(paths)
     no_telemetry()
+    progress = progress or (lambda *_: None)
+    progress(0.0, "Loading PyTorch, MLflow and DVC")
     assemble = _assembler()
     try:
-        build_in_place(paths, seed, progress or (lambda *_: None), assemble)
+        build_in_place(paths, seed, progress, assemble)
     except OSError as error:
         raise ToolError(
             f"The demo could not be written to {paths.folder}: {error.strerror or error}", "Free disk space?"

@@ -24,6 +24,8 @@ class RunPlan:
         State of the images (a tag or branch of the data repository).
     n_train : int or None
         Training images; None takes all.
+    lr_schedule : str
+        ``constant`` or ``cosine`` (down to 0 at the last epoch).
     grad_clip : float
         Largest gradient norm; 0 means no clipping.
     fold : int
@@ -39,6 +41,7 @@ class RunPlan:
     n_train: int | None = None
     optimizer: str = "adam"
     lr: float = 0.002
+    lr_schedule: str = "constant"
     batch_size: int = 64
     epochs: int = 15
     width: int = 16
@@ -55,13 +58,33 @@ class RunPlan:
         return logged | ({"fold": self.fold, "n_folds": N_FOLDS} if self.fold else {})
 
 
-_LOGGED = ("optimizer", "lr", "batch_size", "epochs", "width", "hidden", "dropout", "weight_decay", "grad_clip")
+_LOGGED = (
+    "optimizer",
+    "lr",
+    "lr_schedule",
+    "batch_size",
+    "epochs",
+    "width",
+    "hidden",
+    "dropout",
+    "weight_decay",
+    "grad_clip",
+)
 
 PLANS: tuple[RunPlan, ...] = (
     RunPlan("cnn-01", "healthy", HEALTHY, data="v1", lr=0.0015, seed=1),
     RunPlan("cnn-02", "over-long training", OVERFITTING, dropout=0.0, epochs=60, seed=2),
     RunPlan(
-        "cnn-03", "too small a model", ("underfitting",), width=1, hidden=3, dropout=0.0, lr=0.005, epochs=30, seed=3
+        "cnn-03",
+        "too small a model",
+        ("underfitting",),
+        width=1,
+        hidden=2,
+        dropout=0.0,
+        lr=0.02,
+        lr_schedule="cosine",
+        epochs=40,
+        seed=3,
     ),
     RunPlan("cnn-04", "too little data", OVERFITTING, n_train=100, batch_size=20, dropout=0.0, epochs=50, seed=4),
     RunPlan("cnn-05", "healthy", HEALTHY, lr=0.0015, seed=5),
@@ -70,7 +93,7 @@ PLANS: tuple[RunPlan, ...] = (
         "too high learning rate",
         ("unstable",),
         optimizer="sgd",
-        lr=0.3,
+        lr=0.4,
         dropout=0.0,
         grad_clip=5.0,
         epochs=20,
@@ -85,7 +108,7 @@ PLANS: tuple[RunPlan, ...] = (
     RunPlan(
         "cnn-11", "too high learning rate", ("unstable",), optimizer="sgd", lr=0.3, dropout=0.2, epochs=20, seed=11
     ),
-    RunPlan("cnn-12", "healthy", HEALTHY, width=20, lr=0.001, batch_size=48, seed=12),
+    RunPlan("cnn-12", "healthy", HEALTHY, width=20, lr_schedule="cosine", batch_size=48, seed=12),
     RunPlan(
         "cnn-13", "over-long training", OVERFITTING, data="v1", width=20, dropout=0.0, batch_size=48, epochs=60, seed=13
     ),

@@ -111,11 +111,13 @@ def train(plan: RunPlan, state: DataState, seed: int, on_epoch: Callable[[int], 
     torch.manual_seed(run_seed)
     model = SmallCnn(plan.width, plan.hidden, plan.dropout)
     optimizer = _optimizer(plan, model)
+    schedule = _schedule(plan, optimizer)
     train_data, val_data = as_tensors(train_set), as_tensors(val_set)
     curves: dict[str, list[float]] = {name: [] for name in METRICS}
     started_ms, times_ms = _now_ms(), []
     for epoch in range(1, plan.epochs + 1):
         train_loss, train_accuracy = _train_epoch(model, optimizer, *train_data, plan)
+        schedule.step()
         val_loss, val_accuracy = _evaluate(model, *val_data)
         for name, value in zip(METRICS, (train_loss, val_loss, train_accuracy, val_accuracy), strict=True):
             curves[name].append(value)
@@ -162,6 +164,12 @@ def _optimizer(plan: RunPlan, model: nn.Module) -> torch.optim.Optimizer:
     if plan.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=0.9, weight_decay=plan.weight_decay)
     return torch.optim.Adam(model.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
+
+
+def _schedule(plan: RunPlan, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    if plan.lr_schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan.epochs)
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
 def _train_epoch(
