@@ -12,7 +12,7 @@ from copilot.chat.answerer import MAX_QUESTION, suggestions
 from copilot.chat.answers import Citation
 from copilot.errors import CopilotError
 from copilot.reporting.palette import VERDICT_STYLES
-from copilot.reporting.words import relative_time, verdict_label
+from copilot.reporting.words import capital, relative_time, verdict_label
 from copilot.results import AnalysisResult
 from copilot.store import Conversation, Message, Store
 from copilot.ui import state
@@ -29,8 +29,9 @@ _MARK = re.compile(r"\\\[(E\d+)\\\]")
 _STYLE = f"""<style>
 [data-testid="stBottomBlockContainer"] {{ max-width: calc({WIDTH}px + 8rem); }}
 @media (max-width: 640px) {{ [data-testid="stBottomBlockContainer"] {{ padding: .5rem .9rem 1rem; }} }}
-[class*="st-key-chips-"] button, [class*="st-key-chips-"] [data-testid="stPopoverButton"] {{
-  min-height: 1.6rem; padding: 0 .5rem; font-size: .8rem;
+[class*="st-key-chips-"] [data-testid="stPageLink-NavLink"] {{
+  border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
+  border-radius: 1rem; padding: 0 .6rem; min-height: 1.7rem;
 }}
 </style>"""
 
@@ -50,9 +51,13 @@ def question_box() -> str:
 def chat(result: AnalysisResult, run: str, question: str) -> None:
     """The conversation about `run`: what was said, the question, its answer, and what to ask next."""
     store = state.analyzer().store
-    shown = _header(store, result, run)
+    shown = _shown(store, run)
+    if question and shown is None:
+        shown = store.create_conversation(run, clean_text(question, 80))
+        _show(run, shown)
+    _header(store, result, run, shown)
     messages = store.list_messages(shown) if shown else []
-    if not messages:
+    if not (messages or question):
         _greeting(result)
     for message in messages:
         _message(store, message, run)
@@ -62,18 +67,20 @@ def chat(result: AnalysisResult, run: str, question: str) -> None:
     _suggest(result, {m.text for m in messages if m.role == "user"} | {question})
 
 
-def _header(store: Store, result: AnalysisResult, run: str) -> str | None:
-    """What the chat is about, and its conversations; returns the one that is shown."""
+def _shown(store: Store, run: str) -> str | None:
+    """The conversation that this session shows: at first the newest about the run; None is a new one."""
+    known = [c.id for c in store.list_conversations(run)]
+    shown = st.session_state.setdefault(_SHOWN, {}).setdefault(run, known[0] if known else None)
+    return shown if shown in known else None
+
+
+def _header(store: Store, result: AnalysisResult, run: str, shown: str | None) -> None:
+    """What the chat is about, and its conversations."""
     from copilot.ui.frame import PAGE
 
-    subject, verdict = result.analysis.subject, result.diagnosis.verdict
-    style = VERDICT_STYLES[verdict]
-    known = store.list_conversations(run)
-    shown = st.session_state.setdefault(_SHOWN, {}).setdefault(run, known[0].id if known else None)
-    if shown not in (None, *(c.id for c in known)):
-        shown = None
+    name, verdict = plain(result.analysis.subject.run_name or "This run", 60), result.diagnosis.verdict
+    style, known = VERDICT_STYLES[verdict], store.list_conversations(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chat-header"):
-        name = plain(subject.run_name or "This run", 60)
         st.page_link(PAGE["run"], label=f"**{name}**", icon=":material/show_chart:", query_params=state.link(run))
         st.badge(verdict_label(verdict), icon=f":material/{style.icon}:", color=style.streamlit)
         st.space("stretch")
@@ -81,16 +88,9 @@ def _header(store: Store, result: AnalysisResult, run: str) -> str | None:
             with st.popover("Conversations", icon=":material/history:", type="tertiary"):
                 for conversation in known:
                     _conversation_button(conversation, run, conversation.id == shown)
-        st.button(
-            "New conversation",
-            icon=":material/add_comment:",
-            type="tertiary",
-            disabled=shown is None,
-            on_click=_show,
-            args=(run, None),
-        )
-        st.button("Other run", icon=":material/swap_horiz:", type="tertiary", on_click=st.query_params.clear)
-    return shown
+        begin = {"on_click": _show, "args": (run, None), "disabled": shown is None}
+        st.button("New conversation", icon=":material/add_comment:", type="tertiary", **begin)
+        st.button("Other run", icon=":material/swap_horiz:", type="tertiary", on_click=_other_run)
 
 
 def _conversation_button(conversation: Conversation, run: str, current: bool) -> None:
@@ -107,6 +107,10 @@ def _conversation_button(conversation: Conversation, run: str, current: bool) ->
 
 def _show(run: str, conversation: str | None) -> None:
     st.session_state.setdefault(_SHOWN, {})[run] = conversation
+
+
+def _other_run() -> None:
+    st.query_params.pop("run", None)
 
 
 def _greeting(result: AnalysisResult) -> None:
@@ -140,32 +144,31 @@ def _text(text: str, cited: set[str]) -> None:
 
 
 def _chips(citations: list[Citation], message: int, run: str) -> None:
-    """The evidence under an answer: each chip opens its number, and leads to it on the run's page."""
+    """The evidence under an answer: each chip leads to its number on the run's page."""
     with st.container(horizontal=True, gap="xsmall", key=f"chips-{message}"):
         for citation in citations[:MAX_CHIPS]:
-            with st.popover(citation.id, key=f"chip-{message}-{citation.id}"):
-                _citation(citation, run)
+            _chip(citation, run)
         if rest := citations[MAX_CHIPS:]:
-            with st.popover(f"{len(rest)} more", key=f"chip-{message}-more"):
+            with st.popover(f"{len(rest)} more", key=f"more-{message}", type="tertiary"):
                 for citation in rest:
-                    _citation(citation, run)
+                    _chip(citation, run)
 
 
-def _citation(citation: Citation, run: str) -> None:
+def _chip(citation: Citation, run: str) -> None:
     from copilot.ui.frame import PAGE
 
-    st.markdown(f"**{plain(citation.id)}** {plain(citation.label)}: **{plain(citation.value)}**")
-    epoch = "" if citation.epoch is None else f" · epoch {citation.epoch:g}"
-    st.caption(f"From {plain(citation.source) or 'the run'}{epoch}")
-    target = {**state.link(run), "evidence": citation.id}
-    st.page_link(PAGE["run"], label="Show it on the run's page", icon=":material/show_chart:", query_params=target)
+    epoch = "" if citation.epoch is None else f", epoch {citation.epoch:g}"
+    st.page_link(
+        PAGE["run"],
+        label=f"**{plain(citation.id)}** {plain(citation.value, 60)}",
+        help=f"{plain(capital(citation.label))}, from {plain(citation.source) or 'the run'}{epoch}",
+        icon=":material/format_quote:",
+        query_params={**state.link(run), "evidence": citation.id},
+    )
 
 
-def _answer(store: Store, conversation: str | None, question: str, result: AnalysisResult, run: str) -> None:
+def _answer(store: Store, conversation: str, question: str, result: AnalysisResult, run: str) -> None:
     """Ask, keep both sides, and show them below what was said before."""
-    if conversation is None:
-        conversation = store.create_conversation(run, clean_text(question, 80))
-        _show(run, conversation)
     store.add_message(conversation, "user", question)
     with st.chat_message("user", avatar=_AVATARS["user"]):
         st.markdown(plain(question, MAX_QUESTION))

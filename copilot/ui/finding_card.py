@@ -11,7 +11,7 @@ from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES
 from copilot.reporting.words import citation_label, evidence_value, severity_label, state_label
 from copilot.ui.notices import plain
 
-MAX_CHIPS = 12
+MAX_EVIDENCE = 12
 
 
 def finding_card(finding: Finding, known: Mapping[str, Evidence]) -> None:
@@ -24,6 +24,7 @@ def finding_card(finding: Finding, known: Mapping[str, Evidence]) -> None:
             st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content")
             st.badge(word, icon=f":material/{style.icon}:", color=style.streamlit)
         st.markdown(plain(finding.summary, 500))
-        shown = [known[i] for i in finding.evidence if i in known][:MAX_CHIPS]
+        shown = [known[i] for i in finding.evidence if i in known][:MAX_EVIDENCE]
         if shown:
-            st.markdown(" ".join(f":gray-badge[{plain(citation_label(e))}: {plain(evidence_value(e))}]" for e in shown))
+            words = (f":gray[{plain(citation_label(e))}] **{plain(evidence_value(e))}**" for e in shown)
+            st.markdown(f":small[{' · '.join(words)}]")

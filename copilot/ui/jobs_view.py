@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -56,7 +57,13 @@ def pick_job(label: str, found: list[Job], names: dict[str, str]) -> str:
     A widget that is set by program can be set back by a fragment that refreshes at that moment; a new key cannot.
     """
     key = f"{found[0].kind}-{st.session_state.get(_ROUND + found[0].kind, 0)}"
-    return st.selectbox(label, [job.id for job in found], format_func=lambda i: names.get(i, ""), key=key)
+    return st.selectbox(label, [job.id for job in found], format_func=distinct(names).get, key=key)
+
+
+def distinct(names: dict[str, str]) -> dict[str, str]:
+    """The words of each id; where two are alike, with the end of the id. A select box tells options by their words."""
+    alike = Counter(names.values())
+    return {i: words if alike[words] == 1 else f"{words} · {i[-6:]}" for i, words in names.items()}
 
 
 def _show_newest(kind: str) -> None:

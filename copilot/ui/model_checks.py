@@ -49,6 +49,8 @@ def check_form() -> None:
             test = _folder("Validation images", ("val", "valid", "validation", "test"))
         ready = bool(model and Path(train).expanduser().is_dir() and Path(test).expanduser().is_dir())
         pressed = st.button("Run checks", type="primary", icon=":material/fact_check:", disabled=not ready)
+        if not ready:
+            st.caption(":material/info: Choose a model and two folders of images to begin.")
         st.caption(
             "Takes about a minute. Deepchecks is AGPL-licensed and runs in a process of its own, within the limits of "
             "memory and time in the settings."
@@ -125,7 +127,7 @@ def _pick_model() -> str:
         key="check-model",
     )
     if trouble:
-        st.caption(f":material/cloud_off: The models of the tracking server cannot be listed: {plain(trouble)}")
+        st.caption(f":material/cloud_off: The store's models cannot be listed: {jobs_view.unlinked(trouble)}")
     return model or ""
 
 
@@ -144,7 +146,8 @@ def _models(key: tuple, experiment: str | None, run: str | None) -> dict[str, st
             names = f" ({', '.join(version.aliases)})" if version.aliases else ""
             label = clean_text(f"{model.name} version {version.version}{names}", 100)
             choices[f"models:/{model.name}/{version.version}"] = label
-    return choices | {r.model_uris[0]: f"Run {clean_text(r.name, 60)}" for r in runs.values() if r.model_uris}
+    choices |= {r.model_uris[0]: f"Run {clean_text(r.name, 60)}" for r in runs.values() if r.model_uris}
+    return jobs_view.distinct(choices)
 
 
 def _pick_suite() -> str:

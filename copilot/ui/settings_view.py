@@ -58,7 +58,11 @@ def health() -> None:
     items = _health(state._key())
     failed = sum(item.state == "failed" for item in items)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        words = "Everything that is set up works." if not failed else f"{failed} of {len(items)} need mending."
+        words = (
+            "Everything that is set up works."
+            if not failed
+            else f"{failed} of {len(items)} need{'s' * (failed == 1)} mending."
+        )
         st.markdown(f"**{words}**", width="content")
         st.space("stretch")
         st.button("Look again", icon=":material/refresh:", type="tertiary", on_click=_health.clear)
