@@ -19,7 +19,9 @@ def healthy(n: int = 60, noise: float = 0.01, seed: int = 0, **extra) -> RunHist
     return RunHistory.from_arrays(train_loss=train, val_loss=val, **extra)
 
 
-def overfitting(n: int = 60, onset: int = 20, slope: float = 0.02, noise: float = 0.01, seed: int = 0, **extra) -> RunHistory:
+def overfitting(
+    n: int = 60, onset: int = 20, slope: float = 0.02, noise: float = 0.01, seed: int = 0, **extra
+) -> RunHistory:
     """Validation falls until `onset`, then rises by `slope` an epoch, while training goes on falling."""
     rng = np.random.default_rng(seed)
     epochs = np.arange(n)

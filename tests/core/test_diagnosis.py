@@ -60,9 +60,8 @@ def test_underfitting():
 
 def test_best_epoch_follows_the_preferred_metric():
     n = 20
-    history = RunHistory.from_arrays(
-        train_loss=learning_curve(n), val_loss=np.abs(np.arange(n) - 8) + 1.0, train_f1=np.ones(n), val_f1=-np.abs(np.arange(n) - 15.0)
-    )
+    losses = {"train_loss": learning_curve(n), "val_loss": np.abs(np.arange(n) - 8) + 1.0}
+    history = RunHistory.from_arrays(**losses, train_f1=np.ones(n), val_f1=-np.abs(np.arange(n) - 15.0))
     assert diagnosis(history).best_epoch == 8
     assert diagnosis(history, preference=["f1_score", "loss"]).best_epoch == 15
 
@@ -83,7 +82,8 @@ def test_every_finding_cites_evidence_that_exists():
 
 
 def test_a_batch_gives_the_same_answers_as_one_at_a_time():
-    histories = [healthy(n=40), overfitting(n=90), with_accuracy(0.99, 0.7), RunHistory.from_arrays(train_loss=[1, 2, 3])]
+    short = RunHistory.from_arrays(train_loss=[1, 2, 3])
+    histories = [healthy(n=40), overfitting(n=90), with_accuracy(0.99, 0.7), short]
     together = analyse(histories, [{"kind": "history"}] * 4, load_checks())
     alone = [analyse([h], [{"kind": "history"}], load_checks())[0] for h in histories]
     assert [a.diagnosis for a in together] == [a.diagnosis for a in alone]

@@ -11,16 +11,20 @@ from copilot.core.history import RunHistory
 
 
 def verdicts(path):
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as lines:
-        rows = [json.loads(line) for line in lines]
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = [json.loads(line) for line in raw.splitlines()]
     histories = [RunHistory.from_arrays(**_series(row)) for row in rows]
     documents = analyse(histories, [{"kind": "history"}] * len(rows), load_checks())
     return rows, [d.diagnosis.verdict for d in documents]
 
 
 def _series(row):
-    names = {"train_loss": "train_loss", "val_loss": "val_loss", "train_accuracy": "train_acc", "val_accuracy": "val_acc"}
+    names = {
+        "train_accuracy": "train_acc",
+        "val_accuracy": "val_acc",
+        "train_loss": "train_loss",
+        "val_loss": "val_loss",
+    }
     nan = float("nan")
     return {k: [nan if v is None else v for v in row[c]] for k, c in names.items() if row[c] is not None}
 

@@ -19,7 +19,8 @@ def test_plateau_far_from_useful_is_an_issue():
 def test_flat_from_the_start_is_severe():
     rng = np.random.default_rng(0)
     flat = 2.3 + rng.normal(0, 0.01, 30)
-    found = outcome(RunHistory.from_arrays(train_loss=flat, val_loss=flat + 0.01, train_acc=np.full(30, 0.1), val_acc=np.full(30, 0.1)))
+    chance = np.full(30, 0.1)
+    found = outcome(RunHistory.from_arrays(train_loss=flat, val_loss=flat + 0.01, train_acc=chance, val_acc=chance))
     assert (found.state, found.severity) == ("issue", "high")
 
 

@@ -18,7 +18,8 @@ def test_planted_onset_is_found_within_three_percent(onset):
 
 
 def test_healthy_curves_pass_at_many_seeds_and_lengths():
-    states = [outcome(healthy(n=n, noise=noise, seed=s)).state for n in (10, 30, 100) for noise in (0.005, 0.03) for s in range(30)]
+    cases = [(n, noise, seed) for n in (10, 30, 100) for noise in (0.005, 0.03) for seed in range(30)]
+    states = [outcome(healthy(n=n, noise=noise, seed=seed)).state for n, noise, seed in cases]
     assert states.count("issue") <= 0.01 * len(states)
 
 
@@ -26,9 +27,8 @@ def test_rising_loss_with_steady_accuracy_is_told_as_over_confidence():
     n = 40
     accuracy = 0.9 * (1 - np.exp(-8 * np.arange(n) / n))
     val_loss = np.maximum(learning_curve(n, floor=0.3), 0.4) + 0.02 * np.maximum(np.arange(n) - 15, 0)
-    found = outcome(
-        RunHistory.from_arrays(train_loss=learning_curve(n, floor=0.01), val_loss=val_loss, train_acc=accuracy * 1.05, val_acc=accuracy)
-    )
+    losses = {"train_loss": learning_curve(n, floor=0.01), "val_loss": val_loss}
+    found = outcome(RunHistory.from_arrays(**losses, train_acc=accuracy * 1.05, val_acc=accuracy))
     assert found.state == "issue"
     assert "over-confident" in found.summary
 
