@@ -62,7 +62,7 @@ def _name_clash() -> HealthItem:
     try:
         distribution("github-copilot-sdk")
     except PackageNotFoundError:
-        return HealthItem(name="Package name", state="ok", detail="`import copilot` is ours")
+        return HealthItem(name="Package name", state="ok", detail="import copilot is ours")
     detail = "github-copilot-sdk also installs a package named `copilot`"
     return HealthItem(
         name="Package name", state="failed", detail=detail, hint="Use an environment of its own for one of the two."

@@ -16,7 +16,7 @@ from copilot.core.findings import Document, Evidence, Outcome
 from copilot.utils.validators import clean_text
 
 CODE = "OVF401"
-TITLE = "Class balance moved between data versions"
+TITLE = "Class balance between data versions"
 MAX_PATHS = 200
 SPLITS = ("train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".npy", ".dcm")

@@ -47,7 +47,7 @@ MOVES = (
 
 def versions() -> list[DataVersion]:
     """Revisions in which the data changed, newest first."""
-    return _versions(state._key())
+    return _versions(state.key())
 
 
 @st.cache_resource(ttl=state.FRESH_S, max_entries=8, show_spinner="Reading the versions...")
@@ -57,7 +57,7 @@ def _versions(key: tuple) -> list[DataVersion]:
 
 def comparison(rev_a: str, rev_b: str) -> DataComparison:
     """What moved from one revision to the other."""
-    return _comparison(state._key(), rev_a, rev_b)
+    return _comparison(state.key(), rev_a, rev_b)
 
 
 @st.cache_resource(ttl=10 * state.FRESH_S, max_entries=16, show_spinner="Comparing the two versions...")
@@ -230,7 +230,7 @@ def _picture(path: str, revisions: list[str]) -> None:
             for rev in revisions:
                 with st.container(width=_WIDTH, gap=None):
                     try:
-                        st.image(_image(state._key(), path, rev), width=_WIDTH, alt=_picture_words(path, rev))
+                        st.image(_image(state.key(), path, rev), width=_WIDTH, alt=_picture_words(path, rev))
                     except CopilotError as error:
                         st.caption(":material/broken_image: Cannot be shown", help=plain(error, 200))
                     if len(revisions) > 1:

@@ -30,7 +30,7 @@ _STYLE = """
 <style>
 [data-testid="stHeader"] { display: none; }
 [data-testid="stMainBlockContainer"] { max-width: 1320px; }
-.st-key-header { border-bottom: 1px solid var(--st-border-color); padding-bottom: .35rem; }
+.st-key-header { border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding-bottom: .35rem; }
 .st-key-header [data-testid="stPageLink-NavLink"] { padding: .2rem .45rem; }
 .st-key-verdict-counts > *, .st-key-figures > * { min-width: 9rem; }
 @media (max-width: 640px) {
@@ -50,7 +50,8 @@ def frame(page: StreamlitPage) -> None:
             st.markdown("**:material/monitoring: MLOps Copilot**", width="content")
             _where()
             st.space("stretch")
-            job_tray()
+            with st.container(width="content"):
+                job_tray()
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             for target in PAGES:
                 st.page_link(target, query_params=state.link())

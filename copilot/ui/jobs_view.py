@@ -89,11 +89,6 @@ def duration(job: Job) -> str:
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{max(seconds, 0)} s"
 
 
-def unlinked(text: str, limit: int = 300) -> str:
-    """Outside text for Markdown in which addresses stay text."""
-    return plain(text, limit).replace("\\://", "\\:\u2060//")
-
-
 def finished(job_id: str) -> Job | None:
     """The job with its result once it is done; before that its progress, after a failure the reason and Retry."""
     job = jobs.status(job_id, state.settings())
@@ -169,7 +164,7 @@ def _ended_early(job: Job) -> None:
             st.caption(f"{job_name(job.kind)} · {when(job)}", width="content")
         st.markdown(f"**{plain(happened.rstrip('.'), 300)}.**")
         if todo:
-            st.markdown(unlinked(todo, 600))
+            st.markdown(plain(todo, 600))
         retry_button(job)
 
 

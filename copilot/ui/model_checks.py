@@ -112,7 +112,7 @@ def _group(title: str, words: str, findings: list[Finding], analysis: Analysis, 
 
 def _pick_model() -> str:
     try:
-        choices, trouble = _models(state._key(), state.experiment(), state.run_id()), ""
+        choices, trouble = _models(state.key(), state.experiment(), state.run_id()), ""
     except CopilotError as error:
         choices, trouble = {}, str(error)
     model = st.selectbox(
@@ -127,7 +127,7 @@ def _pick_model() -> str:
         key="check-model",
     )
     if trouble:
-        st.caption(f":material/cloud_off: The store's models cannot be listed: {jobs_view.unlinked(trouble)}")
+        st.caption(f":material/cloud_off: The store's models cannot be listed: {plain(trouble)}")
     return model or ""
 
 
@@ -182,7 +182,7 @@ def _folder(label: str, names: tuple[str, ...]) -> str:
 def _model_name(job: Job) -> str:
     uri = str(job.payload.get("model_uri", ""))
     try:
-        return _models(state._key(), state.experiment(), state.run_id()).get(uri, uri)
+        return _models(state.key(), state.experiment(), state.run_id()).get(uri, uri)
     except CopilotError:
         return uri
 

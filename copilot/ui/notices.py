@@ -15,9 +15,10 @@ log = get_logger(__name__)
 
 
 def plain(text: object, limit: int = 300) -> str:
-    """Outside text for a Markdown element: one line, capped, with Markdown's and Streamlit's marks escaped."""
+    """Outside text for a Markdown element: one line, capped, marks escaped, addresses not made links."""
     line = clean_text(text, limit)
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|<>~$:" else c for c in line)
+    safe = "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|<>~$:@" else c for c in line)
+    return safe.replace("\\://", "\\:\u2060//").replace("www.", "www\u2060.")
 
 
 def notice(

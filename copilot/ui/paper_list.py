@@ -72,7 +72,7 @@ def search_results() -> None:
             "be searched without a network.",
         )
         return
-    titles = _titles(state._key(), tuple(job.payload["analysis_id"] for job in found if "analysis_id" in job.payload))
+    titles = _titles(state.key(), tuple(job.payload["analysis_id"] for job in found if "analysis_id" in job.payload))
     chosen = jobs_view.pick_job("Search", found, {job.id: _label(job, titles) for job in found})
     job = jobs_view.finished(chosen)
     if job:
@@ -82,7 +82,7 @@ def search_results() -> None:
 def library_line() -> None:
     """How many papers earlier searches have kept."""
     done = sum(job.state == "done" for job in jobs_view.jobs_of(KIND))
-    if count := _count(state._key(), done):
+    if count := _count(state.key(), done):
         words = "1 paper" if count == 1 else f"{count:,} papers"
         st.caption(f":material/local_library: {words} in your library, searchable without a network")
 
@@ -119,7 +119,7 @@ def _sources(statuses: tuple[SourceStatus, ...]) -> None:
             icon, color = _STATES[status.state]
             mark = f":{color}[:material/{icon}:]"
             if status.state == "failed":
-                st.markdown(f"{mark} {jobs_view.unlinked(status.message, 400)}")
+                st.markdown(f"{mark} {plain(status.message, 400)}")
                 continue
             name = "Your library" if status.name == "library" else plain(status.name, 60)
             papers = "1 paper" if status.n_papers == 1 else f"{status.n_papers} papers"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import streamlit as st
 
 from copilot.results import AnalysisResult
@@ -42,6 +44,8 @@ def pick_run() -> AnalysisResult | None:
             "This experiment has no run with curves. Log some, or open a history file on the Runs page.",
         )
         return None
+    alike = Counter(choices.values())  # Streamlit tells options apart by their words
+    choices = {i: n if alike[n] == 1 else f"{n} · {i[-6:]}" for i, n in choices.items()}
     chosen = st.selectbox(
         "Run",
         list(choices),

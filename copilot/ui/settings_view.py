@@ -55,7 +55,7 @@ def store_picker() -> None:
 
 def health() -> None:
     """Everything that was looked at, what needs mending first."""
-    items = _health(state._key())
+    items = _health(state.key())
     failed = sum(item.state == "failed" for item in items)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         words = (
@@ -134,9 +134,7 @@ def _use(uri: str) -> None:
             found = state.experiments()
     except CopilotError as error:
         st.session_state[_URI] = before
-        st.error(
-            f"**{jobs_view.unlinked(error.message)}** {jobs_view.unlinked(error.hint)}", icon=":material/link_off:"
-        )
+        st.error(f"**{plain(error.message)}** {plain(error.hint)}", icon=":material/link_off:")
         return
     st.toast(f"Reading {len(found)} experiment{'' if len(found) == 1 else 's'} now.", icon=":material/check_circle:")
     _left_behind()
@@ -158,9 +156,9 @@ def _health_row(item: HealthItem) -> None:
     word, icon, color = _STATES[item.state]
     with st.container(border=item.state == "failed", gap="xsmall", key=f"health-{item.name}"):
         badge = f":{color}-badge[:material/{icon}: {word}]"
-        st.markdown(f"{badge} **{plain(item.name)}** · {jobs_view.unlinked(item.detail)}")
+        st.markdown(f"{badge} **{plain(item.name)}** · {plain(item.detail)}")
         if item.hint:
-            st.caption(f":material/build: {jobs_view.unlinked(item.hint)}")
+            st.caption(f":material/build: {plain(item.hint)}")
 
 
 def _origin(section: str, key: str, value: Any, usual: Any) -> str:
@@ -230,7 +228,7 @@ def _job_row(job: Job) -> None:
             elif job.state != "done":
                 jobs_view.retry_button(job)
         if job.error and job.state != "cancelled":
-            st.caption(jobs_view.unlinked(job.error, 400))
+            st.caption(plain(job.error, 400))
 
 
 def plain_code(text: object) -> str:

@@ -24,10 +24,10 @@ def settings() -> Settings:
 
 
 def analyzer() -> CopilotAnalyzer:
-    return _analyzer(*_key())
+    return _analyzer(*key())
 
 
-def _key() -> tuple:
+def key() -> tuple:
     """What an analyzer depends on; also the key of everything that is read through it."""
     path = find_settings_file()
     stamp = path.stat().st_mtime if path else 0.0
@@ -46,7 +46,7 @@ def _analyzer(path: str | None, stamp: float, environment: tuple, tracking_uri: 
 def start_worker() -> str | None:
     """Start the background worker unless one runs; the reason if it cannot."""
     try:
-        _worker(_key()).start()
+        _worker(key()).start()
     except CopilotError as error:
         return str(error)
     return None
@@ -75,7 +75,7 @@ def experiment() -> str | None:
 
 def scan(name: str) -> AnalysisList:
     """Every run of an experiment, judged; kept for half a minute."""
-    return _scan(_key(), name)
+    return _scan(key(), name)
 
 
 @st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Reading and judging runs...")
@@ -86,7 +86,7 @@ def _scan(key: tuple, name: str) -> AnalysisList:
 def result(run: str) -> AnalysisResult:
     """The analysis of one run, or of a history file that was dropped in."""
     opened = st.session_state.get(OPENED, {})
-    return opened[run] if run in opened else _result(_key(), run)
+    return opened[run] if run in opened else _result(key(), run)
 
 
 @st.cache_resource(ttl=FRESH_S, max_entries=64, show_spinner="Reading the run...")
@@ -96,7 +96,7 @@ def _result(key: tuple, run: str) -> AnalysisResult:
 
 def experiments() -> list:
     """The experiments of the store."""
-    return _experiments(_key())
+    return _experiments(key())
 
 
 @st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner=False)

@@ -82,7 +82,7 @@ def test_thumbs_are_kept(open_page, overfitted_run):
 
 def test_what_people_type_is_text(open_page, overfitted_run):
     page = _ask(open_page("chat", run=overfitted_run), "<b>x</b> [a](http://b) :red[c] $d$ [E1]")
-    assert _said(page)[0] == r"\<b\>x\</b\> \[a\]\(http\://b\) \:red\[c\] \$d\$ \[E1\]"
+    assert _said(page)[0] == "\\<b\\>x\\</b\\> \\[a\\]\\(http\\:\u2060//b\\) \\:red\\[c\\] \\$d\\$ \\[E1\\]"
 
 
 def test_without_a_run_one_is_chosen_first(open_page, overfitted_run):

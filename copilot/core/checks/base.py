@@ -109,6 +109,11 @@ class BaseCheck:
         )
 
 
+def leading_first(leading: Row, rows: Sequence[Row]) -> list[Row]:
+    """The rows, that which the check's sentence speaks of first: answers cite the evidence in front."""
+    return [leading, *(row for row in rows if row is not leading)]
+
+
 def confidence_from(margin: float) -> float:
     """Confidence of a judgement whose measure lies exp(margin) times beyond its threshold: .5 at it, 1 far off."""
     return float(1.0 - 0.5 * np.exp(-abs(margin)))

@@ -66,8 +66,8 @@ class GeneralisationGap(BaseCheck):
         both = [r for r in rows if r.pair.complete and np.isfinite(r["gap"])]
         if not both:
             return self.outcome("not_applicable", "No quantity was logged on both training and validation.")
-        worst, *others = sorted(both, key=self._margin, reverse=True)
-        evidence = [item for row in (worst, *others) for item in self._evidence(row)]
+        worst = max(both, key=self._margin)
+        evidence = [item for row in leading_first(worst, both) for item in self._evidence(row)]
         margin = self._margin(worst)
         if margin < 0:
             return self.outcome(

@@ -61,8 +61,8 @@ class Instability(BaseCheck):
         usable = [r for r in rows if np.isfinite(r["end"]) and r.points >= MIN_POINTS]
         if not usable:
             return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
-        evidence = [item for r in usable for item in self._evidence(r)]
         loss = next((r for r in usable if r.pair.kind == "loss"), usable[0])
+        evidence = [item for r in leading_first(loss, usable) for item in self._evidence(r)]
         margin = self._diverged(loss)
         if margin >= 0:
             end, best = loss.logged("end"), loss.logged("best")
@@ -77,6 +77,7 @@ class Instability(BaseCheck):
         if np.nan_to_num(noisy["val_swing"]) >= self.thresholds.late_swing and noisy.points >= 8:
             swings = percent(noisy["val_swing"])
             text = f"Validation {noisy.pair.quantity} swings by {swings} of its range; training is steady."
+            evidence = [item for r in leading_first(noisy, usable) for item in self._evidence(r)]
             return self.outcome("issue", text, severity="low", confidence=0.6, evidence=evidence)
         text = f"Training {loss.pair.quantity} is steady."
         return self.outcome("passed", text, confidence=confidence_from(max(margin, swing)), evidence=evidence)
@@ -119,6 +120,13 @@ class Instability(BaseCheck):
     def _evidence(self, row: Row) -> list[Evidence]:
         return [
             row.evidence("train_best", row.logged("best"), unit=row.value_unit(), source=row.pair.train_name or ""),
+            row.evidence(
+                "train_end",
+                row.logged("end"),
+                unit=row.value_unit(),
+                epoch=row["last"],
+                source=row.pair.train_name or "",
+            ),
             row.evidence("train_swing", row["train_swing"] * 100, unit="%", source=row.pair.train_name or ""),
             row.evidence("val_swing", row["val_swing"] * 100, unit="%", source=row.pair.val_name or ""),
         ]

@@ -68,7 +68,7 @@ class Underfitting(BaseCheck):
         score = next((r for r in usable if r.value_unit() and r.pair.quantity.split("_")[0] in _USEFUL_KINDS), None)
         if loss is None and score is None:
             return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
-        shown = [r for r in (loss, score) if r]
+        shown = [r for r in (score, loss) if r]
         evidence = [item for r in shown for item in self._evidence(r)]
         stuck, margin = self._never_learned(loss, score)
         if not stuck:
@@ -76,7 +76,7 @@ class Underfitting(BaseCheck):
             if not stuck_far:
                 return self.outcome(
                     "passed",
-                    self._text(shown[-1], "Training gets somewhere"),
+                    self._text(shown[0], "Training gets somewhere"),
                     confidence=confidence_from(margin),
                     evidence=evidence,
                 )
@@ -84,7 +84,7 @@ class Underfitting(BaseCheck):
         severity = "high" if stuck else "medium"
         return self.outcome(
             "issue",
-            self._text(shown[-1], lead),
+            self._text(shown[0], lead),
             severity=severity,
             confidence=confidence_from(margin),
             evidence=evidence,

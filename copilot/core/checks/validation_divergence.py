@@ -96,8 +96,7 @@ class ValidationDivergence(BaseCheck):
             leading = next((r for r in turned if r.pair.kind == "loss"), turned[0])
         else:
             leading = max(both, key=self.margin)
-        ordered = [leading, *(r for r in both if r is not leading)]
-        evidence = [item for row in ordered for item in self._evidence(row)]
+        evidence = [item for row in leading_first(leading, both) for item in self._evidence(row)]
         if not turned:
             evidence.extend(
                 r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r)
