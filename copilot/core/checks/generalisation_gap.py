@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent, severity_of
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, leading_first, percent, severity_of
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import last_index_where, tail_mean, take

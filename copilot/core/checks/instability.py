@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
-from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent
+from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, leading_first, percent
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory, axis_value
 from copilot.core.statistics import tail_mean
