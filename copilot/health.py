@@ -98,7 +98,9 @@ def _tracking(analyzer: Any) -> HealthItem:
     if not analyzer.settings.mlflow.tracking_uri:
         hint = "Set mlflow.tracking_uri or MLFLOW_TRACKING_URI, or run `mlops-copilot demo`."
         return HealthItem(name="MLflow", state="off", detail="no tracking URI is set", hint=hint)
-    return _try("MLflow", lambda: f"{analyzer.source.public_uri}: {len(analyzer.source.experiments())} experiments")
+    return _try(
+        "MLflow", lambda: f"{analyzer.source.public_uri}: {_count(len(analyzer.source.experiments()), 'experiment')}"
+    )
 
 
 def _data(analyzer: Any) -> HealthItem:
@@ -106,4 +108,9 @@ def _data(analyzer: Any) -> HealthItem:
         return HealthItem(
             name="DVC data", state="off", detail="no data path is set", hint="Set dvc.repo and dvc.data_path."
         )
-    return _try("DVC data", lambda: f"{len(analyzer.data_versions())} versions of {analyzer.settings.dvc.data_path}")
+    place = clean_text(analyzer.settings.dvc.data_path)
+    return _try("DVC data", lambda: f"{_count(len(analyzer.data_versions()), 'version')} of {place}")
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}{'' if n == 1 else 's'}"

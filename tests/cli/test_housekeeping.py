@@ -30,7 +30,7 @@ def test_doctor_without_a_tracking_uri_says_what_to_set(run):
 
 def test_doctor_counts_experiments(run, store):
     item = _states(run("doctor", "--tracking-uri", store, "--format", "json"))["MLflow"]
-    assert (item["state"], item["detail"]) == ("ok", f"{store}: 1 experiments")
+    assert (item["state"], item["detail"]) == ("ok", f"{store}: 1 experiment")
 
 
 def test_doctor_fails_where_a_thing_that_is_set_up_does_not_work(run, free_port):
