@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class TinyDemo:
 
 
 @pytest.fixture(scope="session")
-def tiny_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyDemo]:
+def tiny_demo(tmp_path_factory: pytest.TempPathFactory) -> TinyDemo:
     """Built in a folder with an odd name, from an empty working folder, without a Git identity."""
     place = tmp_path_factory.mktemp("place")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -40,7 +39,7 @@ def tiny_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyDemo]:
         paths = DemoPaths.of(place / "the démo")
         build_in_place(paths, 3, lambda done, line: told.append((done, line)), lambda *given: assemble(*given, TINY))
         left = sorted(str(path.relative_to(elsewhere)) for path in elsewhere.rglob("*") if path.is_file())
-        yield TinyDemo(paths, told, left)
+    return TinyDemo(paths, told, left)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -90,7 +91,13 @@ def wait_gone(pid, seconds=5.0):
 
 
 def our_children():
-    return psutil.Process().children(recursive=True)
+    """Supervised children of this process; another test's worker pool does not count."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any("supervise" in word for word in child.cmdline()) or child.status() == psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
 
 
 def test_result_and_progress_come_back_and_library_output_does_not():

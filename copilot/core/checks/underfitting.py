@@ -38,7 +38,8 @@ class Underfitting(BaseCheck):
     """Training stalls far from useful, or learns nothing from the start.
 
     A model that cannot fit its own training images is limited by capacity or by optimisation, not by data
-    (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A curve that still falls at the end is not called stalled.
+    (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A curve that still falls is called stalled only if twice
+    the epochs, at the pace of its last quarter, would not make it useful.
     """
 
     code = "OVF103"
@@ -58,6 +59,7 @@ class Underfitting(BaseCheck):
             "improvement": start - end,
             "remaining": remaining,
             "recent_share": (quarter - end) / total,
+            "doubled": end - 4 * np.maximum(quarter - end, 0.0),
             "first": batch.epochs[:, 0],
             "last": batch.epochs[:, -1],
         }
@@ -107,15 +109,17 @@ class Underfitting(BaseCheck):
     def _stalled_far(self, loss: Row | None, score: Row | None) -> tuple[bool, float]:
         t = self.thresholds
         limit = t.remaining_loss if score else t.remaining_alone
-        far = []
+        far, hopeless = [], []
         if loss and loss["start"] > 0:
             far.append(np.log(max(loss["remaining"], 1e-6) / limit))
+            hopeless.append(loss["doubled"] > limit * loss["start"])
         if score:
             far.append(np.log(max(score["end"], 1e-6) / (1 - t.useful_score)))
+            hopeless.append(score["doubled"] > 1 - t.useful_score)
         if not far:
             return False, 0.0
         leading = score or loss
-        stalled = leading["recent_share"] < t.plateau_share
+        stalled = leading["recent_share"] < t.plateau_share or all(hopeless)
         return bool(stalled and min(far) > 0), float(min(far))
 
     def _evidence(self, row: Row) -> list:
