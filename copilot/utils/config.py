@@ -36,7 +36,7 @@ class Section(BaseModel):
 class MlflowSettings(Section):
     tracking_uri: str | None = Field(None, description="Server, sqlite:/// file or folder that holds the runs.")
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
-    timeout_s: float = Field(8.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
+    timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
 
 

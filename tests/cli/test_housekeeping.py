@@ -71,7 +71,7 @@ def test_config_show_masks_secrets_and_can_be_read_back(run, monkeypatch):
     assert SECRET not in shown
     settings = yaml.safe_load(shown)
     assert settings["mlflow"]["tracking_uri"] == "http://***@host:5000?token=***"
-    assert json.loads(run("config", "show", "--format", "json").out)["mlflow"]["timeout_s"] == 8.0
+    assert json.loads(run("config", "show", "--format", "json").out)["mlflow"]["timeout_s"] == 6.0
 
 
 def test_config_check_takes_the_file_as_argument_or_option(run):
