@@ -53,6 +53,7 @@ RUNS = {
     "half epochs": overfitting(epochs=np.arange(60) * 0.5),
     "epochs that are no numbers": RunHistory.from_arrays(epochs=[NAN, INF, *range(18)], train_loss=[1.0] * 20),
     "hostile": RunHistory.from_arrays(**{HOSTILE: [3, 2, 1, 1, 1.0], "val_loss": [3, 2, 1, 1, NAN]}, name=HOSTILE),
+    "half a character": RunHistory.from_arrays(**{"train_loss\ud800": [1.0] * 6, "val_loss": [NAN] * 6}, name="\ud800"),
     "empty": RunHistory.empty(),
 }  # fmt: skip
 SCHEMA = json.loads(files("copilot.core").joinpath("analysis.schema.json").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from copilot.core.alignment import Curve, Notes, align_pair, clean_series, epoch
 from copilot.core.findings import HistoryRecord, PairRecord
 from copilot.core.naming import Kind, MetricName, is_fraction, parse_metric_name
 from copilot.errors import InputError
+from copilot.utils.validators import clean_text
 
 MAX_POINTS = 2_000_000
 PERCENT_FROM = 1.5  # a bounded score above this was logged in percent
@@ -145,7 +146,8 @@ class RunHistory:
         InputError
             None of the names is a metric that can be recognised.
         """
-        series, notes = list(series), Notes(warnings)
+        series = [replace(s, name=clean_text(s.name)) for s in series]
+        name, notes = clean_text(name), Notes(warnings)
         axis = epoch_axis([(s.name, s.steps, s.values) for s in series])
         named: list[tuple[MetricName, Curve]] = []
         known: list[str] = []
@@ -161,7 +163,7 @@ class RunHistory:
         if axis and named:
             notes.add("Epochs are taken from {}; steps count something else.", axis.name)
         if known and not named:
-            raise InputError(f"{name}: no values in {', '.join(sorted(known)[:6])[:200]}.", "Was anything logged?")
+            raise InputError(f"{name}: no numbers in {', '.join(sorted(known)[:6])[:200]}.", "Was anything logged?")
         if not named:
             seen = ", ".join(sorted({s.name for s in series})[:6])
             raise InputError(

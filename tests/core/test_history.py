@@ -56,7 +56,7 @@ def test_epochs_are_the_callers_own():
         ({"train_loss": 3}, "not a sequence of numbers"),
         ({"lr": [1, 2]}, "no metric was recognised"),
         ({}, "no metrics were logged"),
-        ({"train_loss": []}, "no values in train_loss"),
+        ({"train_loss": []}, "no numbers in train_loss"),
     ],
 )
 def test_arrays_that_make_no_history(series, message):

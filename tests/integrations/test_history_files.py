@@ -288,7 +288,7 @@ BAD_FILES = {
     "numbers.csv": (b"1,0.5,0.6\n2,0.4,0.7\n", "no header line"),
     "prose.csv": (b"Dear all,\nthe model overfits, I think.\n", "no metric was recognised"),
     "other.csv": (b"city,population\nBonn,330000\n", "found: city, population"),
-    "words.csv": (b"train_loss,val_loss\nlow,high\n", "no metric was recognised"),
+    "words.csv": (b"train_loss,val_loss\nlow,high\n", "no numbers in train_loss"),
     "ragged.csv": (b"epoch,train_loss\n1,2\n1,2,3,4,5\n", "line 3"),
     "quote.csv": (b'epoch,train_loss\n1,"2\n3,4\n', "not a table"),
     "image.csv": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "is a binary file"),
