@@ -124,6 +124,7 @@ def test_odd_curves_warn_nobody():
         "zero": [0.0] * n,
         "negative": [-1.0 - i for i in range(n)],
         "huge": [9e99, 1e99] * (n // 2),
+        "beyond": [1e200 * 0.9**i for i in range(n)],
         "tiny": [1e-300] * n,
         "nan": [nan] * n,
         "holes": [None, 1.0] * (n // 2),

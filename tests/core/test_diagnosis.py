@@ -88,3 +88,56 @@ def test_a_batch_gives_the_same_answers_as_one_at_a_time():
     alone = [analyse([h], [{"kind": "history"}], load_checks())[0] for h in histories]
     assert [a.diagnosis for a in together] == [a.diagnosis for a in alone]
     assert [a.findings for a in together] == [a.findings for a in alone]
+
+
+def test_validation_that_never_gave_a_number_is_no_breakdown_of_training():
+    found = diagnosis(RunHistory.from_arrays(train_loss=learning_curve(20), val_loss=[float("nan")] * 20))
+    assert found.verdict == "inconclusive"
+    assert "Every validation value is NaN" in found.summary
+    broken = diagnosis(RunHistory.from_arrays(train_loss=[2, 1, *[float("nan")] * 18], val_loss=[float("nan")] * 20))
+    assert broken.verdict == "unstable"
+
+
+def test_a_single_training_value_beside_a_validation_curve_is_inconclusive():
+    found = diagnosis(RunHistory.from_arrays(train_loss=[2.0, *[None] * 19], val_loss=learning_curve(20)))
+    assert found.verdict == "inconclusive"
+    assert "Training has too few values" in found.summary
+
+
+def test_a_loss_of_zero_leaves_nothing_to_learn():
+    assert diagnosis(RunHistory.from_arrays(train_loss=[0.0] * 20, val_loss=[0.0] * 20)).verdict == "healthy"
+    assert diagnosis(RunHistory.from_arrays(train_loss=[2.3] * 20, val_loss=[2.3] * 20)).verdict == "underfitting"
+
+
+def test_a_muted_divergence_check_is_named_as_what_is_missing():
+    found = diagnosis(healthy(), ignore={"OVF102": "too strict"})
+    assert found.verdict == "inconclusive"
+    assert "OVF102 did not run" in found.summary
+    assert "too strict" in found.summary
+
+
+def test_global_steps_are_told_in_full():
+    history = overfitting(epochs=np.arange(60) * 123_457 + 1_000_000)
+    found = diagnosis(history)
+    assert {found.onset_epoch, found.best_epoch} <= set(history.epochs.tolist())
+    assert f"since epoch {found.onset_epoch}." in found.summary
+    assert f"of epoch {found.best_epoch}." in found.summary
+
+
+def test_one_epoch_is_one_epoch():
+    assert "has 1 epoch;" in diagnosis(RunHistory.from_arrays(train_loss=[1.0], val_loss=[1.0])).summary
+
+
+def test_the_diagnosis_own_numbers_are_evidence_that_no_finding_cites():
+    analysis = analyse([overfitting()], [{"kind": "history"}], load_checks())[0]
+    cited = {i for f in analysis.findings for i in f.evidence}
+    own = {e.name: e for e in analysis.evidence if e.id not in cited}
+    d = analysis.diagnosis
+    assert own["best_checkpoint"].epoch == d.best_epoch
+    assert own["verdict_confidence"].value == round(100 * d.confidence)
+    shares = {f"probability_of_{c.cause}": round(100 * c.probability) for c in d.causes}
+    assert {name: e.value for name, e in own.items() if name in shares} == shares
+    short = analyse([RunHistory.from_arrays(train_loss=[3, 2], val_loss=[3, 2])], [{"kind": "history"}], load_checks())[
+        0
+    ]
+    assert [e.value for e in short.evidence if e.name == "validation_epochs"] == [2]

@@ -93,14 +93,13 @@ class Instability(BaseCheck):
     def _not_finite(self, history: RunHistory) -> Outcome | None:
         """NaN in a training curve, or a validation curve that ends in NaN, is instability by itself."""
         for pair in history.pairs:
-            if np.isfinite(pair.train).any() and not np.isfinite(pair.val).any():
-                continue  # validation never gave a number: it did not work, which says nothing of training
+            validated = np.isfinite(pair.val).any() or not np.isfinite(pair.train).any()
             for name, bad, values in (
                 (pair.train_name, pair.bad_train, pair.train),
                 (pair.val_name, pair.bad_val, pair.val),
             ):
-                if not bad.any():
-                    continue
+                if not bad.any() or (values is pair.val and not validated):
+                    continue  # validation that never gave a number did not work, which says nothing of training
                 first = float(history.epochs[bad][0])
                 after = np.isfinite(values[history.epochs > first]).sum()
                 if after > bad.sum():

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from copilot.core.checks.generalisation_gap import GapThresholds, GeneralisationGap
@@ -36,3 +37,19 @@ def test_small_gap_passes_with_evidence():
 
 def test_training_only_is_not_applicable():
     assert outcome(RunHistory.from_arrays(train_loss=[1.0, 0.5, 0.3])).state == "not_applicable"
+
+
+def test_loss_gaps_are_a_share_of_what_was_there_to_lose():
+    n = 20
+    below_zero = RunHistory.from_arrays(train_loss=0.01 - 0.3 * np.arange(n), val_loss=0.02 - 0.29 * np.arange(n))
+    assert outcome(below_zero).value("gap_share") < 10
+    from_zero = RunHistory.from_arrays(train_loss=[0.0] * n, val_loss=1e-3 * np.arange(n))
+    assert 80 < outcome(from_zero).value("gap_share") <= 100
+    assert outcome(RunHistory.from_arrays(train_loss=[0.0] * n, val_loss=[0.0] * n)).value("gap_share") == 0
+
+
+def test_the_worst_pair_leads_the_evidence():
+    small, wide = np.linspace(2, 1, 20), np.linspace(2, 0.1, 20)
+    found = outcome(RunHistory.from_arrays(train_loss=small, val_loss=small, train_z_loss=wide, val_z_loss=small))
+    assert found.evidence[0].quantity == "z_loss"
+    assert "z_loss" in found.summary
