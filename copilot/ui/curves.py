@@ -20,8 +20,9 @@ def curves(analysis: Analysis) -> None:
         log_scale = st.toggle("Log scale", key="log-scale")
         smooth = st.toggle("Smooth", key="smooth", help="A moving mean; the raw values stay as thin lines.")
     _chart(analysis, 0, log_scale, smooth, height=380)
+    side_by_side = min(len(pairs) - 1, 2)
     for start in range(1, len(pairs), 2):
-        for column, index in zip(st.columns(2), range(start, min(start + 2, len(pairs))), strict=False):
+        for column, index in zip(st.columns(side_by_side), range(start, min(start + 2, len(pairs))), strict=False):
             with column:
                 _chart(analysis, index, log_scale, smooth, height=260)
 

@@ -26,5 +26,5 @@ def finding_card(finding: Finding, known: Mapping[str, Evidence]) -> None:
         st.markdown(plain(finding.summary, 500))
         shown = [known[i] for i in finding.evidence if i in known][:MAX_EVIDENCE]
         if shown:
-            words = (f":gray[{plain(citation_label(e))}] **{plain(evidence_value(e))}**" for e in shown)
+            words = (f":gray[{e.id} {plain(citation_label(e))}] **{plain(evidence_value(e))}**" for e in shown)
             st.markdown(f":small[{' · '.join(words)}]")

@@ -52,7 +52,9 @@ def run_table(results: list[AnalysisResult]) -> str | None:
     frame = pd.DataFrame([_row(r.analysis) for r in ordered])
     shown = frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()])
     selected = st.dataframe(
-        shown.style.apply(lambda _: [f"color: {_colour(r)}; font-weight: 600" for r in ordered], subset=["Verdict"]),
+        shown.style.apply(
+            lambda _: [f"color: {_colour(r)}; font-weight: 600" for r in ordered], subset=["Verdict"]
+        ).format("{:g}", subset=["Best epoch", *(c for c in ("Onset",) if c in shown)], na_rep=""),
         hide_index=True,
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
