@@ -20,7 +20,7 @@ serve: setup ## start the dashboard on your own MLflow runs
 	@$(BIN)/mlops-copilot dashboard $(ARGS)
 
 test: .venv/.setup-dev ## run every test; one of them: make test ARGS="tests/test_imports.py"
-	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(ARGS)
 
 lint: .venv/.setup-dev ## check style and formatting
 	@$(BIN)/ruff check $(CODE)
