@@ -11,7 +11,7 @@ import numpy as np
 
 from copilot.core.history import Pair, RunHistory
 from copilot.core.naming import is_fraction
-from copilot.core.statistics import moving_mean, noise_scale, smoothing_window, tail_length
+from copilot.core.statistics import moving_mean, noise_scale, smoothing_window, tail_length, without_spikes
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,15 @@ class HistoryBatch:
     @cached_property
     def val_smooth(self) -> np.ndarray:
         return moving_mean(self.val, self.window)
+
+    @cached_property
+    def val_clean(self) -> np.ndarray:
+        """Validation without single spikes."""
+        return without_spikes(self.val)
+
+    @cached_property
+    def val_clean_smooth(self) -> np.ndarray:
+        return moving_mean(self.val_clean, self.window)
 
     @cached_property
     def train_noise(self) -> np.ndarray:

@@ -6,7 +6,6 @@ softmax. Scores are on a scale of log odds; they are plain judgement, not fitted
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from copilot.core.findings import Cause, CauseName, Outcome, Verdict
 from copilot.core.history import RunHistory
+from copilot.core.set_sizes import set_size
 
 CAUSE_WORDS: dict[CauseName, str] = {
     "capacity": "a model too large for the data",
@@ -32,28 +32,7 @@ CAUSE_WORDS: dict[CauseName, str] = {
 SMALL_TRAINING_SET = 1000
 SMALL_VALIDATION_SET = 100
 MAX_CAUSES = 4
-_SIZE_NAMES = {
-    "train": re.compile(
-        r"(?i)^(?:n|num|size)?_?(?:train|training)_?(?:n|num|size|set_?size|samples|images|examples|count|rows)?$"
-    ),
-    "val": re.compile(
-        r"(?i)^(?:n|num|size)?_?(?:val|valid|validation)_?(?:n|num|size|set_?size|samples|images|examples|count|rows)?$"
-    ),
-}
 Scores = dict[CauseName, tuple[float, tuple[str, ...]]]
-
-
-def set_size(params: Mapping[str, Any], split: str) -> int | None:
-    """Images in the training or validation set, if the run logged a parameter such as ``n_train``."""
-    for name, value in params.items():
-        if _SIZE_NAMES[split].match(name):
-            try:
-                size = float(value)
-            except (TypeError, ValueError):
-                continue
-            if size > 1 and size.is_integer():  # 1 is a switch
-                return int(size)
-    return None
 
 
 def find_causes(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Outcome]) -> tuple[Cause, ...]:

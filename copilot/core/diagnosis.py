@@ -12,6 +12,7 @@ from copilot.core.history import Pair, RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
 
 MIN_POINTS = 5
+OUTWEIGHED = ("score_still_improves", "few_components")
 GAP, DIVERGENCE, UNDERFITTING, INSTABILITY, PLATEAU = "OVF101", "OVF102", "OVF103", "OVF104", "OVF105"
 
 
@@ -109,7 +110,7 @@ def _verdict(history: RunHistory, by_code: dict[str, Outcome]) -> tuple[Verdict,
         order = ("none", "low", "medium", "high")
         return "overfitting", max(o.confidence for o in overfits), max((o.severity for o in overfits), key=order.index)
     divergence = by_code.get(DIVERGENCE)
-    if divergence is None or divergence.state != "passed":
+    if divergence is None or divergence.state not in ("passed", "issue"):
         return "inconclusive", 0.8, "none"
     if divergence.value("rise_within_noise") is not None:
         return "inconclusive", 0.7, "none"
@@ -125,8 +126,12 @@ def _gap_is_high(by_code: dict[str, Outcome]) -> bool:
 
 
 def _tells_overfitting(outcome: Outcome) -> bool:
-    """A gap alone tells overfitting only when the model has memorised its training images."""
-    return outcome.code != GAP or outcome.value("error_ratio") is not None
+    """A gap alone tells overfitting only when the model has memorised its training images; a rise of little weight
+    beside a score that still improves, or beside losses that do not rise, does not.
+    """
+    if outcome.code == GAP:
+        return outcome.value("error_ratio") is not None
+    return outcome.value("conflict") not in OUTWEIGHED or outcome.severity != "low"
 
 
 def _onset(by_code: dict[str, Outcome]) -> int | float | None:
@@ -149,7 +154,9 @@ def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome],
     if verdict == "healthy":
         tail = f" {by_code[PLATEAU].summary}" if PLATEAU in by_code and by_code[PLATEAU].evidence else ""
         gap = f" Mind the gap: {by_code[GAP].summary}" if _is(by_code, GAP) else ""
-        return f"Healthy: validation is not getting worse.{gap}{keep}{tail}"
+        gap += f" {by_code[DIVERGENCE].summary}" if _is(by_code, DIVERGENCE) else ""
+        lead = "what counts is" if _is(by_code, DIVERGENCE) else "validation is"
+        return f"Healthy: {lead} not getting worse.{gap}{keep}{tail}"
     return f"Inconclusive. {_what_is_missing(history, by_code)}"
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = "1"
 
@@ -30,6 +30,7 @@ CauseName = Literal[
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # mildest first
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 Number = int | float
+_NUMBERS = ("value", "epoch", "low", "high")
 
 
 class Document(BaseModel):
@@ -56,10 +57,15 @@ class Evidence(Document):
     low: Number | None = None
     high: Number | None = None
 
-    @field_validator("value", "epoch", "low", "high")
+    @model_validator(mode="before")
     @classmethod
-    def _finite(cls, value: Any) -> Any:
-        return None if isinstance(value, float) and not math.isfinite(value) else value
+    def _finite(cls, fields: Any) -> Any:
+        if isinstance(fields, dict):
+            for name in _NUMBERS:
+                value = fields.get(name)
+                if isinstance(value, float) and not math.isfinite(value):
+                    fields = {**fields, name: None}
+        return fields
 
 
 class Finding(Document):
@@ -187,8 +193,7 @@ def number_evidence(outcomes: list[Outcome], start: int = 1) -> tuple[tuple[Find
     for outcome in outcomes:
         own = numbered(outcome.evidence, start + len(evidence))
         evidence.extend(own)
-        fields = {name: getattr(outcome, name) for name in Finding.model_fields if name != "evidence"}
-        findings.append(Finding(**fields, evidence=tuple(item.id for item in own)))
+        findings.append(Finding(**{**vars(outcome), "evidence": tuple(item.id for item in own)}))
     return tuple(findings), tuple(evidence)
 
 

@@ -186,7 +186,7 @@ class RunHistory:
     def record(self) -> HistoryRecord:
         """The history as it stands in the analysis document."""
         return HistoryRecord(
-            epochs=tuple(axis_value(e) for e in self.epochs),
+            epochs=_axis_values(self.epochs),
             pairs=tuple(
                 PairRecord(
                     quantity=p.quantity,
@@ -207,6 +207,11 @@ def axis_value(value: float) -> int | float:
     return int(value) if float(value).is_integer() else float(value)
 
 
+def _axis_values(epochs: np.ndarray) -> tuple[int | float, ...]:
+    whole = np.isfinite(epochs).all() and (epochs == np.floor(epochs)).all()
+    return tuple(epochs.astype(int).tolist() if whole else map(axis_value, epochs))
+
+
 def _floats(name: str, values: Sequence[float | None]) -> np.ndarray:
     try:
         array = np.array([np.nan if v is None else v for v in values], dtype=float)
@@ -218,6 +223,8 @@ def _floats(name: str, values: Sequence[float | None]) -> np.ndarray:
 
 
 def _nullable(values: np.ndarray) -> tuple[float | None, ...]:
+    if np.isfinite(values).all():
+        return tuple(values.tolist())
     return tuple(v if ok else None for v, ok in zip(values.tolist(), np.isfinite(values).tolist(), strict=True))
 
 

@@ -234,8 +234,8 @@ def _for_doubt(by_code: Mapping[str, Outcome]) -> Remedy:
 
 
 def _for_finding(diagnosis: Diagnosis, outcome: Outcome) -> tuple[Remedy, ...]:
-    if outcome.code == "OVF102" and "over-confident" in outcome.summary:
-        return (_STOP, _CALIBRATE)
+    if outcome.code == "OVF102" and outcome.value("conflict") in ("over_confident", "score_still_improves"):
+        return (_CALIBRATE,) if diagnosis.verdict == "healthy" else (_STOP, _CALIBRATE)
     if outcome.code == "OVF105" and diagnosis.verdict != "healthy":
         return ()
     if outcome.code == "OVF104" and outcome.severity == "low":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
+from scipy.special import stdtrit
 
 
 def smoothing_window(n: int) -> int:
@@ -45,9 +49,74 @@ def noise_scale(values: np.ndarray) -> np.ndarray:
     return 1.4826 * np.median(second, axis=-1) / np.sqrt(6.0)
 
 
+def late_noise_scale(values: np.ndarray) -> np.ndarray:
+    """As `noise_scale`, from the points about the lowest one and after it, where that is less.
+
+    In a short run the steep descent at the start bends the curve more than its noise does. At least four points are
+    used, and at most the noise is taken to be a seventh of that of the whole curve.
+    """
+    n, whole = values.shape[-1], noise_scale(values)
+    if n < 6:
+        return whole
+    first = np.maximum(np.minimum(values.argmin(axis=-1), n - 4) - 1, 0)
+    second = np.abs(np.diff(values, n=2, axis=-1))
+    late = np.sort(np.where(np.arange(n - 2) >= first[..., None], second, np.inf), axis=-1)
+    middle = take(late, (n - 3 - first) // 2)  # those left out sort behind
+    return np.clip(1.4826 * middle / np.sqrt(6.0), 0.15 * whole, whole)
+
+
+def without_spikes(values: np.ndarray, reach: float = 6.0) -> np.ndarray:
+    """Single points that leave their neighbours by more than `reach` times the noise, replaced.
+
+    An inner point becomes the median of itself and its neighbours; the last one the highest of the four before it. The
+    first point stays (J. W. Tukey, Exploratory Data Analysis, 1977, chapter 7: running medians of three).
+    """
+    if values.shape[-1] < 5:
+        return values
+    limit = reach * noise_scale(values)[..., None]
+    before, inner, after = values[..., :-2], values[..., 1:-1], values[..., 2:]
+    middle = np.maximum(np.minimum(before, inner), np.minimum(np.maximum(before, inner), after))
+    cleaned = values.copy()
+    cleaned[..., 1:-1] = np.where(np.abs(inner - middle) > limit, middle, inner)
+    highest = values[..., -5:-1].max(axis=-1)
+    cleaned[..., -1] = np.where(values[..., -1] - highest > limit[..., 0], highest, values[..., -1])
+    return cleaned
+
+
 def tail_mean(values: np.ndarray, length: int) -> np.ndarray:
     """Mean of the last `length` points."""
     return values[..., -length:].mean(axis=-1)
+
+
+def mean_half_width(values: np.ndarray) -> np.ndarray:
+    """Half the width of Student's 95 % interval of the mean along the last axis; 0 for fewer than two points."""
+    n = values.shape[-1]
+    if n < 2:
+        return np.zeros(values.shape[:-1])
+    return student_quantile(n - 1) * values.std(axis=-1, ddof=1) / np.sqrt(n)
+
+
+@lru_cache(maxsize=256)
+def student_quantile(degrees: int, probability: float = 0.975) -> float:
+    """Quantile of Student's distribution."""
+    return float(stdtrit(degrees, probability))
+
+
+def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Interval of a proportion observed on `n` items (E. B. Wilson, JASA 22, 1927)."""
+    share = min(max(share, 0.0), 1.0)
+    middle, scale = share + z * z / (2 * n), 1 + z * z / n
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - half) / scale, (middle + half) / scale
+
+
+def difference_interval(a: float, n_a: int, b: float, n_b: int) -> tuple[float, float]:
+    """95 % interval of ``a - b``, two proportions on independent sets of `n_a` and `n_b` items.
+
+    Newcombe's hybrid of two Wilson intervals (R. G. Newcombe, Statistics in Medicine 17, 1998, method 10).
+    """
+    (low_a, high_a), (low_b, high_b) = wilson_interval(a, n_a), wilson_interval(b, n_b)
+    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 
 def take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -65,42 +134,3 @@ def last_index_where(mask: np.ndarray) -> np.ndarray:
 def logistic(x: np.ndarray | float) -> np.ndarray | float:
     """1 / (1 + exp(-x))."""
     return 1.0 / (1.0 + np.exp(-np.clip(x, -60, 60)))
-
-
-def hinge_index(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Where the best-fitting broken line bends: the change point of a curve that turns.
-
-    Fits ``a + b x + d max(0, x - knot)`` by least squares for every knot at once and takes the knot with the smallest
-    residual among those that bend upwards (``d > 0``): profile least squares of D. V. Hinkley (JASA 66, 1971).
-
-    Parameters
-    ----------
-    values : ndarray of shape (rows, n)
-    weights : ndarray of shape (rows, n)
-        Zero for points that are not to count.
-
-    Returns
-    -------
-    ndarray of shape (rows,)
-        Index of the knot; 0 where no knot improves the fit.
-    """
-    n = values.shape[-1]
-    x = np.broadcast_to(np.arange(n, dtype=float), values.shape)
-    total = np.maximum(weights.sum(axis=-1, keepdims=True), 1.0)
-    x = x - (weights * x).sum(axis=-1, keepdims=True) / total
-    y = values - (weights * values).sum(axis=-1, keepdims=True) / total
-    sxx = np.maximum((weights * x * x).sum(axis=-1, keepdims=True), 1e-12)
-    residual = y - x * (weights * x * y).sum(axis=-1, keepdims=True) / sxx
-
-    def after(terms: np.ndarray) -> np.ndarray:  # sums over the points from each knot on
-        return np.cumsum((weights * terms)[..., ::-1], axis=-1)[..., ::-1]
-
-    w0, w1, w2 = after(np.ones_like(x)), after(x), after(x * x)
-    hinge_y = after(x * residual) - x * after(residual)
-    hinge_1 = w1 - x * w0
-    hinge_x = w2 - x * w1
-    hinge_hinge = w2 - 2 * x * w1 + x * x * w0
-    norm = hinge_hinge - hinge_1**2 / total - hinge_x**2 / sxx
-    usable = (norm > 1e-9 * sxx) & (hinge_y > 0) & (weights > 0)
-    gain = np.where(usable, hinge_y**2 / np.where(usable, norm, 1.0), -1.0)
-    return np.where(gain.max(axis=-1) > 0, gain.argmax(axis=-1), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -44,16 +45,26 @@ class Row:
         return f"{self.values[name]:.10g}"
 
     def evidence(
-        self, name: str, value: float, *, unit: str = "", epoch: float | None = None, source: str = ""
+        self,
+        name: str,
+        value: float,
+        *,
+        unit: str = "",
+        epoch: float | None = None,
+        source: str = "",
+        low: float | None = None,
+        high: float | None = None,
     ) -> Evidence:
-        finite = bool(np.isfinite(value))
+        finite = math.isfinite(value)
         return Evidence(
             name=name,
             value=_tidy(value, unit) if finite else None,
             unit=unit,
-            epoch=None if epoch is None or not np.isfinite(epoch) else axis_value(epoch),
+            epoch=None if epoch is None or not math.isfinite(epoch) else axis_value(epoch),
             source=source or f"{self.pair.train_name or '-'} / {self.pair.val_name or '-'}",
             quantity=self.pair.quantity,
+            low=None if low is None or not finite else _tidy(low, unit),
+            high=None if high is None or not finite else _tidy(high, unit),
         )
 
     def value_unit(self) -> str:
@@ -103,7 +114,7 @@ class BaseCheck:
             title=self.title,
             state=state,
             severity=severity,
-            confidence=round(float(np.clip(confidence, 0.0, 0.99)), 3),
+            confidence=round(min(max(float(confidence), 0.0), 0.99), 3),
             summary=summary,
             evidence=tuple(evidence),
         )
@@ -116,7 +127,7 @@ def leading_first(leading: Row, rows: Sequence[Row]) -> list[Row]:
 
 def confidence_from(margin: float) -> float:
     """Confidence of a judgement whose measure lies exp(margin) times beyond its threshold: .5 at it, 1 far off."""
-    return float(1.0 - 0.5 * np.exp(-abs(margin)))
+    return 1.0 - 0.5 * math.exp(-abs(margin))
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -12,7 +13,8 @@ from copilot.core.batch import HistoryBatch
 from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, leading_first, percent, severity_of
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
-from copilot.core.statistics import last_index_where, tail_mean, take
+from copilot.core.set_sizes import set_size
+from copilot.core.statistics import difference_interval, last_index_where, mean_half_width, tail_mean, take
 
 
 class GapThresholds(Thresholds):
@@ -30,6 +32,8 @@ class GeneralisationGap(BaseCheck):
     The gap is the mean over the last tenth of the epochs of validation cost minus training cost, where cost is the
     loss, or one minus a score (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A gap says that the model knows
     its training images better than others; alone it does not say that more training makes it worse (OVF102 does).
+    The gap's 95 % interval is Newcombe's for two proportions (Statistics in Medicine 17, 1998, method 10) where the run
+    logged how many images it validated on, else Student's over the last epochs.
     """
 
     code = "OVF101"
@@ -38,15 +42,20 @@ class GeneralisationGap(BaseCheck):
     Thresholds = GapThresholds
 
     def measure(self, batch: HistoryBatch) -> dict[str, np.ndarray]:
+        t = self.thresholds
         train, val = tail_mean(batch.train, batch.tail), tail_mean(batch.val, batch.tail)
-        wide = batch.val_smooth - batch.train_smooth >= self.thresholds.train_val_gap
+        wide = batch.val_smooth - batch.train_smooth >= t.train_val_gap
         quarter = (batch.points - 1) // 4
         since = np.minimum(last_index_where(~wide) + 1, batch.points - 1)
+        gap, share = val - train, (val - train) / self._scale(batch)
+        measured, limit = np.where(batch.bounded, gap, share), np.where(batch.bounded, t.train_val_gap, t.loss_gap_share)
         return {
             "train": train,
             "val": val,
-            "gap": val - train,
-            "share": (val - train) / self._scale(batch),
+            "gap": gap,
+            "share": share,
+            "margin": np.log(np.maximum(measured, 1e-6) / limit),
+            "half_width": mean_half_width((batch.val - batch.train)[:, -batch.tail :]),
             "early_gap": batch.val_smooth[:, quarter] - batch.train_smooth[:, quarter],
             "early": batch.epochs[:, quarter],
             "since": take(batch.epochs, since),
@@ -63,28 +72,33 @@ class GeneralisationGap(BaseCheck):
         return np.where(scale == 0, 1.0, scale)
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
-        both = [r for r in rows if r.pair.complete and np.isfinite(r["gap"])]
+        both = [r for r in rows if r.pair.complete and math.isfinite(r["gap"])]
         if not both:
             return self.outcome("not_applicable", "No quantity was logged on both training and validation.")
-        worst = max(both, key=self._margin)
-        evidence = [item for row in leading_first(worst, both) for item in self._evidence(row)]
-        margin = self._margin(worst)
+        sizes = set_size(history.params, "train"), set_size(history.params, "val")
+        worst = max(both, key=lambda row: row["margin"])
+        evidence = [item for row in leading_first(worst, both) for item in self._evidence(row, sizes)]
+        margin, interval = worst["margin"], self._interval(worst, sizes)
+        certain = confidence_from(margin)
+        if margin >= 0 and sizes[1] and interval[0] <= 0:
+            text = f"{self._summary(worst, 'beyond the limit')} {sizes[1]} validation images are too few to tell it from 0."
+            evidence.append(worst.evidence("validation_images", sizes[1], unit="images", source="parameters"))
+            return self.outcome("passed", text, confidence=0.5, evidence=evidence)
         if margin < 0:
-            return self.outcome(
-                "passed",
-                self._summary(worst, "within the limit"),
-                confidence=confidence_from(margin),
-                evidence=evidence,
-            )
+            text = self._summary(worst, "within the limit")
+            return self.outcome("passed", text, confidence=certain, evidence=evidence)
         gap = worst["gap"] if worst.value_unit() else worst["share"]
         severity = severity_of(gap, self.thresholds.train_val_gap * 1.5, self.thresholds.high_gap)
-        return self.outcome(
-            "issue",
-            self._summary(worst, "beyond the limit"),
-            severity=severity,
-            confidence=confidence_from(margin),
-            evidence=evidence,
-        )
+        text = self._summary(worst, "beyond the limit")
+        return self.outcome("issue", text, severity=severity, confidence=certain, evidence=evidence)
+
+    @staticmethod
+    def _interval(row: Row, sizes: tuple[int | None, int | None]) -> tuple[float, float]:
+        """95 % interval of the gap: over images where the sets' sizes are known, else over the last epochs."""
+        n_train, n_val = sizes
+        if row.value_unit() and n_val:
+            return difference_interval(row["val"], n_val, row["train"], n_train or n_val)
+        return row["gap"] - row["half_width"], row["gap"] + row["half_width"]
 
     def memorised(self, row: Row) -> bool:
         """Whether a score's validation error is several times its training error and the gap counts."""
@@ -96,16 +110,13 @@ class GeneralisationGap(BaseCheck):
     def _limit(self, row: Row) -> float:
         return self.thresholds.train_val_gap if row.value_unit() else self.thresholds.loss_gap_share
 
-    def _margin(self, row: Row) -> float:
-        measured = row["gap"] if row.value_unit() else row["share"]
-        return float(np.log(max(measured, 1e-6) / self._limit(row)))
-
-    def _evidence(self, row: Row) -> list[Evidence]:
+    def _evidence(self, row: Row, sizes: tuple[int | None, int | None]) -> list[Evidence]:
         unit, last = row.value_unit(), row["last"]
+        low, high = self._interval(row, sizes)
         return [
             row.evidence("train_final", row.logged("train"), unit=unit, epoch=last, source=row.pair.train_name or ""),
             row.evidence("val_final", row.logged("val"), unit=unit, epoch=last, source=row.pair.val_name or ""),
-            row.evidence("gap_final", row["gap"], unit=unit, epoch=last),
+            row.evidence("gap_final", row["gap"], unit=unit, epoch=last, low=low, high=high),
             *([] if unit else [row.evidence("gap_share", row["share"] * 100, unit="%", epoch=last)]),
             row.evidence("gap_early", row["early_gap"], unit=unit, epoch=row["early"]),
             *self._memorised_evidence(row),

@@ -22,7 +22,7 @@ class UnderfittingThresholds(Thresholds):
     remaining_loss: float = Field(
         0.4, gt=0, lt=1, description="Share of the first training loss left at a plateau that is too much."
     )
-    remaining_alone: float = Field(0.7, gt=0, lt=1, description="The same where only a loss was logged.")
+    remaining_alone: float = Field(0.85, gt=0, lt=1, description="The same where only a loss was logged.")
     learned: float = Field(
         0.05, gt=0, lt=1, description="Improvement of the training cost below which nothing was learned."
     )

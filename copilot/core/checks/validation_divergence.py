@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +10,14 @@ from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
 from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, leading_first, percent, severity_of
+from copilot.core.checks.conflicts import find_conflict
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
-from copilot.core.statistics import hinge_index, last_index_where, tail_mean, take
+from copilot.core.statistics import late_noise_scale, moving_mean, tail_mean, take
 
 MIN_POINTS = 4
+SHORT_RUN = 30
+CALM = -3.0  # margin of a curve that does not rise at all
 
 
 class DivergenceThresholds(Thresholds):
@@ -27,9 +31,18 @@ class DivergenceThresholds(Thresholds):
     small_rise_share: float = Field(
         0.06, gt=0, description="Share of the improvement lost that makes a small rise count."
     )
-    score_drop: float = Field(0.02, gt=0, description="Absolute drop of a score from 0 to 1 that counts.")
+    large_rise: float = Field(0.08, gt=0, description="Larger rise that counts when `large_rise_share` is lost.")
+    large_rise_share: float = Field(
+        0.005, gt=0, description="Share of the improvement lost that makes a large rise count."
+    )
+    score_drop: float = Field(
+        0.02, gt=0, description="Absolute drop that counts of a score about 0.5; less near 0 and 1, as its spread is."
+    )
     noise_ratio: float = Field(4.0, gt=0, description="Rise over the standard error of the noise.")
     train_worsening: float = Field(0.05, gt=0, description="Share of its range by which training may worsen meanwhile.")
+    late_share: float = Field(
+        0.1, gt=0, lt=1, description="Share of the run, from its end, in which a score that still gains has its best."
+    )
     medium_rise: float = Field(0.15, gt=0, description="Rise of medium severity.")
     high_rise: float = Field(0.5, gt=0, description="Rise of high severity.")
 
@@ -37,10 +50,10 @@ class DivergenceThresholds(Thresholds):
 class ValidationDivergence(BaseCheck):
     """Validation cost rises from its best value to the end while training cost does not.
 
-    The classical sign of overfitting (L. Prechelt, "Early Stopping - But When?", 1998). Curves are smoothed over a
-    tenth of their length; the onset is the knot of the broken line that fits the validation curve from near its best
-    on. Each quantity is judged by itself, so that a loss may rise while the accuracy holds: over-confident, ranking
-    still fine.
+    The classical sign of overfitting (L. Prechelt, "Early Stopping - But When?", 1998). Single spikes are taken out and
+    the curve is smoothed over a tenth of its length; the rise is the mean of the last points over the lowest smoothed
+    value, and must stand out of the noise. The onset is the first epoch after the turning point, the minimum of the
+    lightly smoothed curve. Each quantity is judged by itself, so that a loss may rise while the accuracy holds.
     """
 
     code = "OVF102"
@@ -48,80 +61,116 @@ class ValidationDivergence(BaseCheck):
     Thresholds = DivergenceThresholds
 
     def measure(self, batch: HistoryBatch) -> dict[str, np.ndarray]:
-        smooth, tail = batch.val_smooth, tail_mean(batch.val, batch.tail)
+        val, smooth = batch.val_clean, batch.val_clean_smooth
         best = np.nan_to_num(smooth, nan=np.inf).argmin(axis=1)
-        floor = take(smooth, best)
-        start = batch.val[:, : max(1, batch.tail // 2)].mean(axis=1)
-        rise = tail - floor
-        error = batch.val_noise * np.sqrt(1 / batch.tail + 1 / batch.window)
-        span = np.maximum(batch.train.max(axis=1) - batch.train.min(axis=1), 1e-12)
         raw_best = np.nan_to_num(batch.val, nan=np.inf).argmin(axis=1)
-        onset = np.minimum(np.maximum(self._onset(smooth, best, floor, start, rise), raw_best + 1), batch.points - 1)
+        floor, start = take(smooth, best), val[:, : max(1, batch.tail // 2)].mean(axis=1)
         scale = np.maximum(np.maximum(np.abs(floor), 0.02 * np.abs(start - floor)), 1e-9)
-        return {
+        noise = np.maximum(late_noise_scale(val), 1e-9 * scale)
+        span = np.maximum(batch.train.max(axis=1) - batch.train.min(axis=1), 1e-12)
+        train_change = (tail_mean(batch.train, batch.tail) - take(batch.train_smooth, best)) / span
+        measured = {
             "best_value": take(batch.val, raw_best),
             "best_epoch": take(batch.epochs, raw_best),
-            "final": tail,
             "last": batch.epochs[:, -1],
-            "rise": rise,
-            "rise_share": rise / scale,
-            "lost_share": rise / np.maximum(start - floor, 1e-9),
-            "noise_ratio": rise / np.maximum(error, 1e-9 * scale),
-            "train_change": (tail_mean(batch.train, batch.tail) - take(batch.train_smooth, best)) / span,
-            "onset": take(batch.epochs, onset),
+            "train_change": train_change,
+            "onset": take(batch.epochs, self._onset(batch, raw_best)),
             "epochs_after": (batch.points - 1 - raw_best).astype(float),
+            "still_gains": self._still_gains(batch, best, noise),
         }
+        at_end = self._clearest_end(batch, floor, start, scale, noise)
+        turned = (raw_best < batch.points - 1) & (train_change <= self.thresholds.train_worsening)
+        at_end["margin"] = np.where(turned, at_end["margin"], CALM)
+        return measured | at_end
+
+    def _clearest_end(
+        self, batch: HistoryBatch, floor: np.ndarray, start: np.ndarray, scale: np.ndarray, noise: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The rise to the last tenth of the points; in a short run, where that is three points or more of a rise that
+        may have as many, to the last two if that lies further beyond the thresholds.
+        """
+        found: list[dict[str, np.ndarray]] = []
+        for length in (batch.tail, 2) if 6 <= batch.points < SHORT_RUN else (batch.tail,):
+            end = tail_mean(batch.val_clean, length)
+            measures = {
+                "final": end,
+                "rise": end - floor,
+                "rise_share": (end - floor) / scale,
+                "lost_share": (end - floor) / np.maximum(start - floor, 1e-9),
+                "noise_ratio": (end - floor) / (noise * math.sqrt(1 / length + 1 / batch.window)),
+            }
+            found.append(measures | {"margin": self._margin(batch, floor, measures)})
+        first, last = found[0], found[-1]
+        return {name: np.where(last["margin"] > first["margin"], last[name], first[name]) for name in first}
+
+    def _margin(self, batch: HistoryBatch, floor: np.ndarray, m: dict[str, np.ndarray]) -> np.ndarray:
+        """Natural logarithm of how far beyond the nearest threshold each row lies; negative where it passes."""
+        t = self.thresholds
+
+        def over(measure: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
+            return np.log(np.maximum(np.nan_to_num(measure), 1e-6) / limit)
+
+        pairs = (
+            (t.rise, t.lost_share),
+            (t.small_rise, t.small_rise_share),
+            (t.large_rise, t.large_rise_share),
+        )
+        loss = np.max([np.minimum(over(m["rise_share"], a), over(m["lost_share"], b)) for a, b in pairs], axis=0)
+        score = over(m["rise"], self._drop_limit(np.clip(floor, 0, 1)))
+        size = np.where(batch.bounded, score, loss)
+        return np.maximum(np.minimum(size, over(m["noise_ratio"], t.noise_ratio)), CALM)
+
+    def _drop_limit(self, cost: np.ndarray) -> np.ndarray:
+        """The drop of a score that counts: it scales with the spread of a share, sqrt(p (1 - p)), from its middle."""
+        return self.thresholds.score_drop * 2 * np.sqrt(np.clip(cost * (1 - cost), 0.01, 0.25))
+
+    def _still_gains(self, batch: HistoryBatch, best: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Rows at their best at the very end whose last eighth beats the one before, clearly and beyond the noise."""
+        eighth = max(1, batch.points // 8)
+        if batch.points < 4:
+            return np.zeros(len(best))
+        last, before = batch.val_clean[:, -eighth:].mean(axis=1), batch.val_clean[:, -2 * eighth : -eighth].mean(axis=1)
+        least = np.where(batch.bounded, self._drop_limit(np.clip(last, 0, 1)), self.thresholds.rise * np.abs(last)) / 4
+        gain, late = before - last, best >= (1 - self.thresholds.late_share) * (batch.points - 1)
+        return (late & (gain >= np.maximum(least, 3 * noise * math.sqrt(2 / eighth)))).astype(float)
 
     @staticmethod
-    def _onset(
-        smooth: np.ndarray, best: np.ndarray, floor: np.ndarray, start: np.ndarray, rise: np.ndarray
-    ) -> np.ndarray:
-        """Knot of the broken line fitted from near the minimum on, so that the first steep descent does not count."""
-        near = floor + np.maximum(0.1 * (start - floor), 0.25 * np.maximum(rise, 0.0))
-        index = np.arange(smooth.shape[1])
-        before = (index < best[:, None]) & (smooth > near[:, None])
-        first = last_index_where(before) + 1
-        weights = (index >= first[:, None]).astype(float)
-        return hinge_index(np.nan_to_num(smooth), weights)
+    def _onset(batch: HistoryBatch, raw_best: np.ndarray) -> np.ndarray:
+        light = moving_mean(batch.val_clean, 2 * (batch.points // 40) + 1)
+        turn = np.nan_to_num(light, nan=np.inf).argmin(axis=1)
+        return np.minimum(np.maximum(turn, raw_best) + 1, batch.points - 1)
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
-        measured = [r for r in rows if np.isfinite(r["rise"]) and np.isfinite(r["train_change"])]
-        both = [r for r in measured if r.points >= MIN_POINTS]
+        both = [
+            r for r in rows if r.points >= MIN_POINTS and math.isfinite(r["rise"]) and math.isfinite(r["train_change"])
+        ]
         if not both:
             return self.outcome(
                 "not_applicable", f"It takes training and validation curves of at least {MIN_POINTS} epochs."
             )
-        turned = [r for r in both if self.margin(r) >= 0]
+        turned = [r for r in both if r["margin"] >= 0]
         if turned:
             leading = next((r for r in turned if r.pair.kind == "loss"), turned[0])
         else:
-            leading = max(both, key=self.margin)
+            leading = max(both, key=lambda r: r["margin"])
         evidence = [item for row in leading_first(leading, both) for item in self._evidence(row)]
         if not turned:
-            evidence.extend(
+            hidden = (
                 r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r)
             )
-            return self.outcome(
-                "passed", self._calm(leading), confidence=confidence_from(self.margin(leading)), evidence=evidence
-            )
+            confidence = confidence_from(leading["margin"])
+            evidence.extend(hidden)
+            return self.outcome("passed", self._calm(leading), confidence=confidence, evidence=evidence)
         size = leading["rise_share"] if not leading.value_unit() else leading["rise"] * 5
         severity = severity_of(size, self.thresholds.medium_rise, self.thresholds.high_rise)
-        confidence = confidence_from(max(self.margin(r) for r in turned))
-        return self.outcome(
-            "issue", self._turned(leading, both), severity=severity, confidence=confidence, evidence=evidence
-        )
-
-    def margin(self, row: Row) -> float:
-        """Natural logarithm of how far beyond the nearest threshold the row lies; negative when it passes."""
-        t = self.thresholds
-        if row["rise"] <= 0 or row["epochs_after"] < 1 or row["train_change"] > t.train_worsening:
-            return -3.0
-        noise = np.log(max(row["noise_ratio"], 1e-6) / t.noise_ratio)
-        if row.value_unit():
-            return float(min(np.log(row["rise"] / t.score_drop), noise))
-        large = min(np.log(row["rise_share"] / t.rise), np.log(row["lost_share"] / t.lost_share))
-        small = min(np.log(row["rise_share"] / t.small_rise), np.log(row["lost_share"] / t.small_rise_share))
-        return float(min(max(large, small), noise))
+        conflict = find_conflict(turned, both, severity, self.thresholds.rise)
+        text = self._turned(leading)
+        if conflict is not None:
+            text += f" {conflict.sentence}"
+            severity = "low" if conflict.outweighs else severity
+            evidence.append(Evidence(name="conflict", value=conflict.name, quantity=conflict.quantity, source="OVF102"))
+        confidence = confidence_from(max(r["margin"] for r in turned))
+        return self.outcome("issue", text, severity=severity, confidence=confidence, evidence=evidence)
 
     def _hidden(self, row: Row) -> bool:
         """A rise of twice the threshold that the noise leaves open."""
@@ -130,16 +179,14 @@ class ValidationDivergence(BaseCheck):
         return bool(size >= 2 * limit and row["noise_ratio"] < self.thresholds.noise_ratio)
 
     def _evidence(self, row: Row) -> list[Evidence]:
-        unit, turned = row.value_unit(), self.margin(row) >= 0
+        unit, val_name = row.value_unit(), row.pair.val_name or ""
         items = [
-            row.evidence(
-                "val_best", row.logged("best_value"), unit=unit, epoch=row["best_epoch"], source=row.pair.val_name or ""
-            ),
-            row.evidence("val_end", row.logged("final"), unit=unit, epoch=row["last"], source=row.pair.val_name or ""),
+            row.evidence("val_best", row.logged("best_value"), unit=unit, epoch=row["best_epoch"], source=val_name),
+            row.evidence("val_end", row.logged("final"), unit=unit, epoch=row["last"], source=val_name),
             row.evidence("rise", row["rise"], unit=unit, epoch=row["last"]),
             row.evidence("rise_share", row["rise_share"] * 100, unit="%", epoch=row["last"]),
         ]
-        if turned:
+        if row["margin"] >= 0:
             items.append(row.evidence("onset", row["onset"], unit="epoch", epoch=row["onset"]))
             items.append(row.evidence("epochs_after_best", row["epochs_after"], unit="epochs", epoch=row["best_epoch"]))
         return items
@@ -149,16 +196,13 @@ class ValidationDivergence(BaseCheck):
         end, best = row.logged("final"), row.logged("best_value")
         return f"Validation {row.pair.quantity} ends at {end:.3g}, close to its best of {best:.3g}."
 
-    def _turned(self, leading: Row, both: Sequence[Row]) -> str:
-        verb = "falls" if leading.pair.higher_is_better else "rises"
-        amount = f"{leading['rise'] * 100:.1f} points" if leading.value_unit() else f"{percent(leading['rise_share'])}"
-        training = "goes on improving" if leading["train_change"] < -0.01 else "holds its level"
-        text = (
-            f"Validation {leading.pair.quantity} {verb} from epoch {leading.epoch('onset')} on, by {amount} from its "
-            f"best of {leading.logged('best_value'):.3g} at epoch {leading.epoch('best_epoch')}, while training "
+    @staticmethod
+    def _turned(row: Row) -> str:
+        verb = "falls" if row.pair.higher_is_better else "rises"
+        amount = f"{row['rise'] * 100:.1f} points" if row.value_unit() else percent(row["rise_share"])
+        training = "goes on improving" if row["train_change"] < -0.01 else "holds its level"
+        return (
+            f"Validation {row.pair.quantity} {verb} from epoch {row.epoch('onset')} on, by {amount} from its "
+            f"best of {row.logged('best_value'):.3g} at epoch {row.epoch('best_epoch')}, while training "
             f"{training}."
         )
-        calm = [r.pair.quantity for r in both if self.margin(r) < 0 and r.pair.kind == "score"]
-        if calm and leading.pair.kind == "loss":
-            text += f" Validation {calm[0]} holds: the model grows over-confident, its ranking is still fine."
-        return text
