@@ -35,12 +35,31 @@ class DivergenceThresholds(Thresholds):
 
 
 class ValidationDivergence(BaseCheck):
-    """Validation cost rises from its best value to the end while training cost does not.
+    """Validation gets worse from its best value to the end while training does not.
 
-    The classical sign of overfitting (L. Prechelt, "Early Stopping - But When?", 1998). Curves are smoothed over a
-    tenth of their length; the onset is the knot of the broken line that fits the validation curve from near its best
-    on. Each quantity is judged by itself, so that a loss may rise while the accuracy holds: over-confident, ranking
-    still fine.
+    The rise is the mean validation cost over the last tenth of the epochs minus its best smoothed value, where cost is
+    the loss, or one minus a score; curves are smoothed over about a tenth of their length. It counts when it is large
+    against the best value, against what had been gained since the start, and against the noise from epoch to epoch,
+    while training holds or improves. The onset is the knot of the broken line that fits the validation curve from near
+    its best on. Each quantity is judged by itself.
+
+    Why it matters: This is the classical sign of overfitting. Each epoch after the best one costs compute and makes
+    the model worse on new images, and the last checkpoint, which is the one people tend to deploy, is not the one to
+    keep.
+
+    Source: L. Prechelt, Early Stopping - But When?, in Neural Networks: Tricks of the Trade, Springer, 1998,
+    doi:10.1007/3-540-49430-8_3, for the sign; D. V. Hinkley, Inference in Two-Phase Regression, Journal of the
+    American Statistical Association 66, 1971, doi:10.1080/01621459.1971.10482337, for the broken line; C. Guo et al.,
+    On Calibration of Modern Neural Networks, ICML 2017, arXiv:1706.04599, for a loss that rises while accuracy does
+    not fall. The limits are this project's own.
+
+    When it is wrong: A loss can rise through over-confidence alone while the accuracy holds; the finding says so where
+    a score was logged too, and cannot where only the loss was. The noise is estimated from one epoch to the next, so
+    errors that a tiny validation set makes in the same direction for many epochs look like a trend. A run that ends in
+    the bump after a warm restart of the learning rate can look as if it had turned. A drop of the learning rate lowers
+    validation loss once more and so hides a rise before it. Large networks and noisy labels can show double descent:
+    validation gets worse, then better again (P. Nakkiran et al., ICLR 2020, arXiv:1912.02292), and a run that was cut
+    in between is called overfitting. With fewer than ten epochs nothing is smoothed.
     """
 
     code = "OVF102"
