@@ -16,11 +16,13 @@ _PAPER = re.compile(r"\b(arXiv|doi):([^\s,;)]*[^\s,;).])")
 _INTRODUCTION = """\
 # The checks
 
-Every finding names the check that it comes from. Its page says what the check measures, why that matters, where it comes from, when it is
-wrong, and how to change its thresholds or mute it. In a terminal: `mlops-copilot checks list` and `mlops-copilot checks explain CODE`, with
-the values in force.
+Every finding names the check that it comes from. Its page says what the check measures, why that matters, what it is
+taken from, when it is wrong, and how to change its thresholds or mute it. In a terminal, `mlops-copilot checks list`
+and `mlops-copilot checks explain CODE` say the same with the values in force.
 """
-_WRITTEN = "These pages are written by `scripts/write_check_pages.py` from the checks themselves; change the check, not the page."
+_WRITTEN = """\
+These pages are written by `scripts/write_check_pages.py` from the checks themselves: change the check, then run it.
+"""
 
 
 def check_pages(checks: Sequence[CheckDescription]) -> dict[str, str]:
@@ -36,7 +38,7 @@ def check_index(checks: Sequence[CheckDescription]) -> str:
         [f"[{c.code}]({c.code}.md)", c.title, *([c.scope or "run"] if scoped else []), c.claim or c.title]
         for c in checks
     ]
-    return "\n".join([_INTRODUCTION, *_table(head, rows), "", _WRITTEN, ""])
+    return "\n".join([_INTRODUCTION, *_table(head, rows), "", _WRITTEN])
 
 
 def check_page(check: CheckDescription) -> str:

@@ -30,8 +30,8 @@ class Instability(BaseCheck):
 
     Four things are looked at. NaN or infinite values that a curve does not recover from. The end of the training curve
     against its best: the share of what had been gained that was lost again, beyond three times the noise, or a loss
-    well above its first value. The noise of the training curve from epoch to epoch against the range of the smoothed curve,
-    from eight epochs on. The same for validation, which is worth a note of low severity only.
+    well above its first value. The noise of the training curve from epoch to epoch against the range of the smoothed
+    curve, from eight epochs on. The same for validation, which is worth a note of low severity only.
 
     Why it matters: An unsettled run says nothing about the data or the size of the model: what it would reach if it
     were trained steadily is not known. Its learning rate, warm-up, clipping, precision or inputs come first, and its
