@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from copilot.cli.session import Session, common, needs_command
 from copilot.errors import InputError
+from copilot.utils.validators import clean_text
+
+if TYPE_CHECKING:
+    from copilot.core.checks.describe import CheckDescription
 
 
 @click.command()
@@ -102,14 +109,27 @@ def list_(session: Session) -> int:
 
 @checks.command()
 @click.argument("code")
-@common("table", "json")
+@common()
 def explain(session: Session, code: str) -> int:
-    """Explain one check: what it measures, its thresholds, how to mute it."""
-    from copilot.cli.tables import check_page
+    """Explain one check: what it measures, why, when it is wrong, its thresholds, how to mute it."""
+    from copilot.cli.tables import check_view
+    from copilot.reporting.check_page import check_page
 
-    found = {c.code: c for c in session.analyzer().describe_checks()}
-    if code.upper() not in found:
-        raise InputError(f"Unknown check '{code[:20]}'.", f"Known: {', '.join(found)}")
-    chosen = found[code.upper()]
-    session.emit(chosen.model_dump_json(indent=2) if session.format == "json" else check_page(chosen))
+    chosen = _check_named(code, session.analyzer().describe_checks())
+    if session.format == "table":
+        session.show(check_view(chosen))
+    else:
+        session.emit(chosen.model_dump_json(indent=2) if session.format == "json" else check_page(chosen))
     return 0
+
+
+def _check_named(code: str, known: Sequence[CheckDescription]) -> CheckDescription:
+    """The check with this code in any case; an unknown one is compared with codes and titles."""
+    wanted = code.strip().lower()
+    by_code = {c.code.lower(): c for c in known}
+    if wanted in by_code:
+        return by_code[wanted]
+    names = {**by_code, **{c.title.lower(): c for c in known}}
+    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.25)
+    meant = f"; did you mean '{names[near[0]].code}' ({names[near[0]].title})?" if near else "."
+    raise InputError(f"unknown check '{clean_text(code, 20)}'{meant}", "See `mlops-copilot checks list`.")

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group
+from rich.constrain import Constrain
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from copilot.core.findings import Analysis
 from copilot.reporting import words
+from copilot.reporting.check_page import alias_lines, change_lines, mute_lines, muted_words, value_text
 from copilot.reporting.markdown import escape_markdown
 from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES
 from copilot.utils.validators import clean_text
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from copilot.health import HealthItem
 
 _ATTENTION = ("unstable", "overfitting", "underfitting", "inconclusive", "healthy")
+_TEXT_WIDTH = 100
 _RUN_COLUMNS = ("Verdict", "Run", "Sure", "Onset", "Best epoch", "Likely cause", "Run id")
 
 
@@ -159,25 +163,43 @@ def health_table(items: Sequence[HealthItem]) -> Table:
 
 
 def checks_table(checks: Sequence[CheckDescription], markdown: bool = False) -> Table | Text:
-    rows = ((c.code, c.title, c.explanation.splitlines()[0], c.muted and f"muted: {c.muted}") for c in checks)
-    return _simple(("Code", "Check", "What it looks for", "Muted"), rows, markdown)
+    rows = ((c.code, c.title, c.claim, c.muted and f"muted: {c.muted}") for c in checks)
+    return _simple(("Code", "Check", "What it says", "Muted"), rows, markdown)
 
 
-def check_page(check: CheckDescription) -> str:
-    """One check: its explanation, thresholds and how to change or mute it."""
-    lines = [
-        f"{check.code} {check.title}",
-        "",
-        check.explanation,
-        "",
-        "Thresholds (detection.checks." + check.code + "):",
-    ]
+def check_view(check: CheckDescription) -> Group:
+    """One check for a terminal: its claim, its sections, its thresholds, and how to change or mute it."""
+    parts: list[Any] = [Text.assemble((check.code, "bold cyan"), "  ", (clean_text(check.title, 100), "bold"))]
+    if check.claim:
+        parts.append(Text(check.claim))
+    if check.scope:
+        parts.append(Text(f"Looks at: {clean_text(check.scope, 60)}", style="dim"))
+    if check.muted:
+        parts.append(Text(f"Muted in these settings: {clean_text(check.muted)}", style="yellow"))
+    for heading, text in check.sections():
+        parts += _part(heading, Text(text))
+    if check.thresholds:
+        parts += _part("Thresholds", _thresholds(check))
+        parts += _part("Change a threshold: any of these lines in the settings file", Text(change_lines(check)))
+        if alias_lines(check):
+            parts += _part("or, by a name of its own, which the lines above win over", Text(alias_lines(check)))
+    parts += _part("Mute it", Text(mute_lines(check)))
+    return Group(*parts, Text(""), Text(muted_words().replace("`", ""), style="dim"))
+
+
+def _part(heading: str, body: Text | Table) -> list[Any]:
+    return [Text(""), Text(heading, style="bold"), Constrain(Padding(body, (0, 0, 0, 2)), _TEXT_WIDTH)]
+
+
+def _thresholds(check: CheckDescription) -> Table:
+    """Each threshold; a value that is not the default is marked."""
+    table = Table("Name", "In force", "Default", "What it means", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for t in check.thresholds:
-        alias = f" [also detection.thresholds.{t.alias}]" if t.alias else ""
-        changed = f", default {t.default:g}" if t.value != t.default else ""
-        lines.append(f"  {t.name} = {t.value:g}{changed}  {t.description}{alias}")
-    lines += ["", f"Mute it: detection.ignore: {{{check.code}: the reason}}"]
-    return "\n".join(lines)
+        style = "" if t.value == t.default else "bold yellow"
+        alias = Text(f"\nalso detection.thresholds.{t.alias}" if t.alias else "", style="dim")
+        meaning = Text(t.description).append_text(alias)
+        table.add_row(Text(t.name), Text(value_text(t.value), style), Text(value_text(t.default)), meaning)
+    return table
 
 
 def _size(size: int | None) -> str:

@@ -41,7 +41,7 @@ def noise_scale(values: np.ndarray) -> np.ndarray:
     """Standard deviation of the point-to-point noise, from the median absolute second difference.
 
     Second differences cancel a linear trend; for white noise their standard deviation is sqrt(6) times the noise's
-    (J. W. Gasser et al., Biometrika 73, 1986). Zero for curves of fewer than three points.
+    (T. Gasser et al., Biometrika 73, 1986). Zero for curves of fewer than three points.
     """
     if values.shape[-1] < 3:
         return np.zeros(values.shape[:-1])

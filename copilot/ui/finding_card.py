@@ -9,6 +9,7 @@ import streamlit as st
 from copilot.core.findings import Evidence, Finding
 from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES
 from copilot.reporting.words import citation_label, evidence_value, severity_label, state_label
+from copilot.ui import state
 from copilot.ui.notices import plain
 
 MAX_EVIDENCE = 12
@@ -21,10 +22,19 @@ def finding_card(finding: Finding, known: Mapping[str, Evidence]) -> None:
     word = severity_label(finding.severity) if issue else state_label(finding.state)
     with st.container(border=True, gap="xsmall", key=f"finding-{finding.code}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content")
+            st.markdown(f"**{finding.code} {plain(finding.title)}**", width="content", help=_about(finding.code))
             st.badge(word, icon=f":material/{style.icon}:", color=style.streamlit)
         st.markdown(plain(finding.summary, 500))
         shown = [known[i] for i in finding.evidence if i in known][:MAX_EVIDENCE]
         if shown:
             words = (f":gray[{e.id} {plain(citation_label(e))}] **{plain(evidence_value(e))}**" for e in shown)
             st.markdown(f":small[{' · '.join(words)}]")
+
+
+def _about(code: str) -> str | None:
+    """Why the check matters and where its page is; None where no check describes itself by that code."""
+    check = next((c for c in state.analyzer().describe_checks() if c.code == code), None)
+    if check is None:
+        return None
+    why = plain((check.why_it_matters or check.claim).split("\n\n")[0], 600)
+    return f"{why}\n\nMore: Settings, Checks; or `mlops-copilot checks explain {check.code}`".strip()

@@ -191,8 +191,10 @@ def _check(check: CheckDescription) -> None:
     with st.expander(f"**{check.code}** {plain(check.title)}{muted}"):
         if check.muted:
             st.badge(f"Muted: {plain(check.muted, 120)}", icon=":material/notifications_off:", color="gray")
-        for paragraph in check.explanation.split("\n\n"):
-            st.markdown(plain(paragraph, 2000))
+        if check.claim:
+            st.markdown(f"**{plain(check.claim, 500)}**")
+        for heading, text in check.sections():
+            st.markdown(f"**{heading}**  \n" + "\n\n".join(plain(p, 2000) for p in text.split("\n\n")))
         rows = [
             {
                 "Threshold": t.name,

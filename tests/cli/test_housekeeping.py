@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 import yaml
 
 from copilot.core.checks import BUILT_IN
+from copilot.utils.validators import clean_text
 from tests.runs_folder import EXPERIMENT
 
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SECRET = "s3cr3t"
 
 
@@ -88,20 +91,35 @@ def test_checks_list_names_every_check(run):
 
 
 def test_checks_explain_shows_thresholds_in_force_and_how_to_mute(run):
-    Path("c.yaml").write_text("detection: {thresholds: {train_val_gap: 0.2}, ignore: {OVF105: long runs}}")
+    Path("c.yaml").write_text("detection: {thresholds: {train_val_gap: 0.2}, ignore: {OVF105: 'long [runs]'}}")
     page = run("checks", "explain", "ovf101", "--config", "c.yaml").out
-    assert "train_val_gap = 0.2, default 0.1" in page
-    assert "[also detection.thresholds.train_val_gap]" in page
-    assert "detection.ignore: {OVF101: " in page
-    assert "muted: long runs" in run("checks", "list", "--config", "c.yaml", "--format", "markdown").out
+    for heading in ("What it measures", "Why it matters", "Source", "When it is wrong", "Thresholds", "Mute it"):
+        assert f"\n{heading}\n" in page
+    assert re.search(r"train_val_gap +0\.2 +0\.1 +Score gap", page)
+    assert "also detection.thresholds.train_val_gap" in page
+    assert "      train_val_gap: 0.2\n" in page
+    assert 'OVF101: "why' in page
+    assert max(map(len, page.splitlines())) <= 100
+    assert "Muted in these settings: long [runs]" in run("checks", "explain", "OVF105", "--config", "c.yaml").out
+    assert r"muted: long \[runs\]" in run("checks", "list", "--config", "c.yaml", "--format", "markdown").out
 
 
-def test_checks_explain_as_json(run):
+def test_checks_explain_as_json_and_markdown(run):
     page = json.loads(run("checks", "explain", "OVF102", "--format", "json").out)
     assert page["code"] == "OVF102"
     assert all(t["description"] for t in page["thresholds"])
+    assert page["explanation"].startswith(page["claim"])
+    written = run("checks", "explain", "OVF102", "--format", "markdown").out
+    assert written == (REPOSITORY / "docs" / "checks" / "OVF102.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("code", ["OVF999", "", "x" * 50])
 def test_unknown_check(run, code):
-    run("checks", "explain", code).fails(2, f"'{code[:20]}'", "OVF101")
+    run("checks", "explain", code).fails(2, f"'{clean_text(code, 20)}'", "mlops-copilot checks list")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("OVF11", "OVF101"), ("ovf1o3", "OVF103"), ("plateu", "OVF105"), ("gap", "OVF101")]
+)
+def test_an_unknown_check_is_told_the_nearest(run, typed, meant):
+    run("checks", "explain", typed).fails(2, f"did you mean '{meant}'")

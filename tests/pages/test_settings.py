@@ -79,6 +79,7 @@ def test_every_check_is_listed_with_the_thresholds_in_force(open_page, settings_
     known = CopilotAnalyzer().describe_checks()
     assert [c.code for c in known] == [title.split("**")[1] for title in titles]
     assert titles[3].endswith("muted")
+    assert all(f"**{heading}**" in words(page) for heading, _ in known[0].sections())
     tables = [table.value for table in page.table]
     plateau = next(t for t in tables if (t["Threshold"] == r"idle\_share").any())
     changed = plateau[plateau["Threshold"] == r"idle\_share"].iloc[0]

@@ -26,11 +26,28 @@ class InstabilityThresholds(Thresholds):
 
 
 class Instability(BaseCheck):
-    """Training that does not settle: NaN or infinite values, divergence, worsening from the start, swinging.
+    """Training does not settle: it breaks down, diverges or swings.
 
-    Divergence compares the end of the training curve with its best; swinging compares the standard deviation of the
-    point-to-point noise with the range of the smoothed curve. Typical of too high a learning rate
-    (I. Goodfellow et al., Deep Learning, 2016, section 11.4.1).
+    Four things are looked at. NaN or infinite values that a curve does not recover from. The end of the training curve
+    against its best: the share of what had been gained that was lost again, beyond three times the noise, or a loss
+    well above its first value. The noise of the training curve from epoch to epoch against the range of the smoothed
+    curve, from eight epochs on. The same for validation, which is worth a note of low severity only.
+
+    Why it matters: An unsettled run says nothing about the data or the size of the model: what it would reach if it
+    were trained steadily is not known. Its learning rate, warm-up, clipping, precision or inputs come first, and its
+    other findings wait until then.
+
+    Source: I. Goodfellow, Y. Bengio and A. Courville, Deep Learning, MIT Press, 2016, section 11.4.1, for the learning
+    rate; R. Pascanu, T. Mikolov and Y. Bengio, On the difficulty of training recurrent neural networks, ICML 2013,
+    arXiv:1211.5063, for exploding gradients and clipping. The limits are this project's own.
+
+    When it is wrong: Cyclical learning rates and warm restarts swing by design, and a run that ends just after a
+    restart can look diverged. Augmentation, a loss term or harder images that are switched on midway raise the training
+    loss for a good reason. A curve with hardly any range, as in fine-tuning that begins near its end, swings by a
+    large share of next to nothing. Where the logged value is that of one batch instead of a mean over the epoch, its
+    noise is that of the batch. A metric can be undefined (an AUC where one class is absent) in a run that trains well.
+    Adversarial games, as of GANs, are not expected to fall. Validation alone that swings is often a small validation
+    set or the running statistics of batch normalisation.
     """
 
     code = "OVF104"

@@ -28,10 +28,27 @@ class PlateauThresholds(Thresholds):
 
 
 class Plateau(BaseCheck):
-    """Where validation stopped improving.
+    """Validation stopped improving long before the run ended.
 
-    The plateau begins at the first epoch at which 95 % of the whole improvement of the smoothed validation curve was
-    reached. A long plateau costs compute and gains nothing; a curve that still improves asks for more epochs.
+    The plateau begins at the first epoch at which the smoothed validation curve (the training curve, where there is no
+    other) had made 95 % of its whole improvement. It counts when next to nothing came in the last quarter and the
+    epochs since then are a large share of the run. The first quantity that was logged long enough is judged.
+
+    Why it matters: A long plateau costs compute and gains next to nothing, and each idle epoch is one more in which
+    the model can memorise. A curve that still improves at the end asks for more epochs instead.
+
+    Source: L. Prechelt, Early Stopping - But When?, in Neural Networks: Tricks of the Trade, Springer, 1998,
+    doi:10.1007/3-540-49430-8_3, for stopping when validation has stopped improving; T. Domhan, J. T. Springenberg and
+    F. Hutter, Speeding up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning
+    Curves, IJCAI 2015, for reading the rest of a run from its curve. The rule of 95 % and the limits are this
+    project's own.
+
+    When it is wrong: A flat stretch before a planned learning-rate drop is not the end; a run that was cut there looks
+    finished. A very large first value, as of a new head on a pretrained network, makes everything after the first
+    epochs a small share. A loss may be flat while the score that people care about still climbs, and the last half of
+    a percent may be what a benchmark is about. Where validation got worse again after its best, the epochs since then
+    count as idle too; OVF102 tells that story better. Some networks generalise long after they fitted their training
+    data (A. Power et al., Grokking, 2022, arXiv:2201.02177).
     """
 
     code = "OVF105"

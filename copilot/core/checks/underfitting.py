@@ -37,9 +37,26 @@ class UnderfittingThresholds(Thresholds):
 class Underfitting(BaseCheck):
     """Training stalls far from useful, or learns nothing from the start.
 
-    A model that cannot fit its own training images is limited by capacity or by optimisation, not by data
-    (I. Goodfellow et al., Deep Learning, 2016, section 5.2). A curve that still falls is called stalled only if twice
-    the epochs, at the pace of its last quarter, would not make it useful.
+    The end of the training curves, a mean over the last tenth of the epochs, is compared with their first value, and a
+    score with `useful_score`; where both a loss and a score were logged, both must be far from useful. A curve that
+    still falls is called stalled only if twice the epochs, at the pace of its last quarter, would not make it useful.
+
+    Why it matters: A model that cannot fit its own training images is limited by its capacity or by its optimisation.
+    More data, more augmentation and more regularisation, which help against overfitting, do not help here or make it
+    worse.
+
+    Source: I. Goodfellow, Y. Bengio and A. Courville, Deep Learning, MIT Press, 2016, section 5.2, for capacity and
+    underfitting; K. He et al., Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385, for deep
+    networks whose training error is high through optimisation and not through capacity. The limits are this project's
+    own.
+
+    When it is wrong: Under mixup, CutMix, strong augmentation or dropout the training score is measured on harder
+    images or a weakened network and may stay low in a run whose validation is fine. What is useful depends on the
+    task: set `useful_score` lower for hundreds of fine-grained classes or for strict overlap scores, higher for easy
+    ones. Wrong labels, label smoothing and losses that are sums of several terms leave a floor that no model gets
+    below. A run that starts from pretrained weights has little left to gain, and where only its loss was logged it may
+    look as if it learned nothing. The pace of the last quarter knows nothing of a learning-rate drop that was still to
+    come.
     """
 
     code = "OVF103"

@@ -48,12 +48,32 @@ class DivergenceThresholds(Thresholds):
 
 
 class ValidationDivergence(BaseCheck):
-    """Validation cost rises from its best value to the end while training cost does not.
+    """Validation gets worse from its best value to the end while training does not.
 
-    The classical sign of overfitting (L. Prechelt, "Early Stopping - But When?", 1998). Single spikes are taken out and
-    the curve is smoothed over a tenth of its length; the rise is the mean of the last points over the lowest smoothed
-    value, and must stand out of the noise. The onset is the first epoch after the turning point, the minimum of the
-    lightly smoothed curve. Each quantity is judged by itself, so that a loss may rise while the accuracy holds.
+    Single spikes are taken out and the curve is smoothed over about a tenth of its length. The rise is the mean
+    validation cost at the end minus the best smoothed value, where cost is the loss, or one minus a score. It counts when
+    it is large against the best value, against what had been gained since the start, and against the noise from epoch to
+    epoch, while training holds or improves. The onset is the first epoch after the turning point, the minimum of the
+    lightly smoothed curve. Each quantity is judged by itself; where they disagree (a loss rises while a score still
+    improves or holds, few of several losses rise, a score falls alone) the finding says so, and a small rise beside a
+    score that still improves is not called overfitting.
+
+    Why it matters: This is the classical sign of overfitting. Each epoch after the best one costs compute and makes
+    the model worse on new images, and the last checkpoint, which is the one people tend to deploy, is not the one to
+    keep.
+
+    Source: L. Prechelt, Early Stopping - But When?, in Neural Networks: Tricks of the Trade, Springer, 1998,
+    doi:10.1007/3-540-49430-8_3, for the sign; T. Gasser et al., Residual Variance and Residual Pattern in
+    Nonlinear Regression, Biometrika 73, 1986, for the noise; C. Guo et al., On Calibration of Modern Neural Networks,
+    ICML 2017, arXiv:1706.04599, for a loss that rises while accuracy does not fall. The limits are this project's own.
+
+    When it is wrong: A loss can rise through over-confidence alone while the accuracy holds; the finding says so where
+    a score was logged too, and cannot where only the loss was. The noise is estimated from one epoch to the next, so
+    errors that a tiny validation set makes in the same direction for many epochs look like a trend. A run that ends in
+    the bump after a warm restart of the learning rate can look as if it had turned. A drop of the learning rate lowers
+    validation loss once more and so hides a rise before it. Large networks and noisy labels can show double descent:
+    validation gets worse, then better again (P. Nakkiran et al., ICLR 2020, arXiv:1912.02292), and a run that was cut
+    in between is called overfitting. With fewer than ten epochs nothing is smoothed.
     """
 
     code = "OVF102"
@@ -155,9 +175,7 @@ class ValidationDivergence(BaseCheck):
             leading = max(both, key=lambda r: r["margin"])
         evidence = [item for row in leading_first(leading, both) for item in self._evidence(row)]
         if not turned:
-            hidden = (
-                r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r)
-            )
+            hidden = (r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r))
             confidence = confidence_from(leading["margin"])
             evidence.extend(hidden)
             return self.outcome("passed", self._calm(leading), confidence=confidence, evidence=evidence)
