@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +45,21 @@ def analyse(
         Outcomes of outside witnesses (probes, Deepchecks) that belong to every one of these runs.
     """
     started = time.perf_counter()
+    with _without_garbage_collection():
+        documents = _documents(histories, subjects, checks, ignore, preference, extra)
+    duration = round((time.perf_counter() - started) / max(len(histories), 1), 6)
+    made = Provenance(duration_s=duration, **(provenance or {}))
+    return [d.model_copy(update={"provenance": made}) for d in documents]
+
+
+def _documents(
+    histories: Sequence[RunHistory],
+    subjects: Sequence[Mapping[str, Any]],
+    checks: Sequence[Check],
+    ignore: Mapping[str, str] | None,
+    preference: Sequence[str],
+    extra: Sequence[Outcome],
+) -> list[Analysis]:
     detected = detect(histories, checks, ignore)
     extra = [muted(o.code, o.title, ignore[o.code]) if ignore and o.code in ignore else o for o in extra]
     analyzed_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -62,6 +79,16 @@ def analyse(
                 recommendations=recommend(diagnosis, together),
             )
         )
-    duration = round((time.perf_counter() - started) / max(len(histories), 1), 6)
-    made = Provenance(duration_s=duration, **(provenance or {}))
-    return [d.model_copy(update={"provenance": made}) for d in documents]
+    return documents
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Documents hold no cycles, and looking for some among a million pieces of evidence doubles the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

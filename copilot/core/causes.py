@@ -7,7 +7,6 @@ softmax. Scores are on a scale of log odds; they are plain judgement, not fitted
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 

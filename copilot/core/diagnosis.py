@@ -100,9 +100,9 @@ def _verdict(history: RunHistory, by_code: dict[str, Outcome]) -> tuple[Verdict,
     unstable = by_code.get(INSTABILITY)
     if _is(by_code, INSTABILITY) and unstable.severity == "high":
         return "unstable", unstable.confidence, "high"
-    if _points(history) < MIN_POINTS:
-        return "inconclusive", 0.9, "none"
     overfits = [by_code[c] for c in (DIVERGENCE, GAP) if _is(by_code, c) and _tells_overfitting(by_code[c])]
+    if _points(history) < MIN_POINTS and not overfits:
+        return "inconclusive", 0.9, "none"
     stuck = _is(by_code, UNDERFITTING)
     if stuck and not overfits:
         return "underfitting", by_code[UNDERFITTING].confidence, by_code[UNDERFITTING].severity

@@ -156,6 +156,7 @@ def _named(name: str, words: list[str], split: Split, rank: int) -> MetricName |
     return MetricName(name, quantity, split, not falls, kind, rank)
 
 
+@lru_cache(maxsize=4096)
 def is_fraction(quantity: str) -> bool:
     """Whether the quantity runs from 0 to 1 by definition, so that larger values are percent."""
     words = quantity.split("_")

@@ -12,12 +12,20 @@ from pydantic import ValidationError
 from copilot.core.checks.base import BaseCheck, Check
 from copilot.core.checks.generalisation_gap import GeneralisationGap
 from copilot.core.checks.instability import Instability
+from copilot.core.checks.learning_pattern import LearningPattern
 from copilot.core.checks.plateau import Plateau
 from copilot.core.checks.underfitting import Underfitting
 from copilot.core.checks.validation_divergence import ValidationDivergence
 from copilot.errors import ConfigError
 
-BUILT_IN: tuple[type[BaseCheck], ...] = (GeneralisationGap, ValidationDivergence, Underfitting, Instability, Plateau)
+BUILT_IN: tuple[type[BaseCheck], ...] = (
+    GeneralisationGap,
+    ValidationDivergence,
+    Underfitting,
+    Instability,
+    Plateau,
+    LearningPattern,
+)
 
 
 def load_checks(

@@ -30,28 +30,29 @@ class GeneralisationGap(BaseCheck):
     """Training and validation end far apart.
 
     The gap is the mean over the last tenth of the epochs of validation cost minus training cost, where cost is the
-    loss, or one minus a score. A score's gap is absolute; a loss' gap is a share of the first loss. Each quantity that
-    was logged on both sides is judged, and the one furthest beyond its limit is told. Where the validation error is
-    also several times the training error (`memorised_ratio`), the model has memorised its training images. The gap
-    comes with a 95 % interval: over images where the run logged how many it validated on (`n_val`), else over the last
-    epochs. A gap that such an interval cannot tell from nothing is not told as one.
+    loss, or one minus a score. A score's gap is absolute; a loss' gap is a share of the first loss. Each quantity
+    that was logged on both sides is judged, and the one furthest beyond its limit is told. Where the validation error
+    is also several times the training error (`memorised_ratio`), the model has memorised its training images. The gap
+    comes with a 95 % interval: over images where the run logged how many it validated on (`n_val`), else over the
+    last epochs. A gap that such an interval cannot tell from nothing is not told as one.
 
     Why it matters: A wide gap says that the model knows its training images better than others, so that its training
     score promises more than it will keep. The gap alone does not say that more training makes it worse (OVF102 does),
     and only together with memorising does it make the verdict overfitting.
 
-    Source: I. Goodfellow, Y. Bengio and A. Courville, Deep Learning, MIT Press, 2016, section 5.2, for the gap;
-    C. Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017, arXiv:1611.03530, for
+    Source: I. Goodfellow, Y. Bengio and A. Courville, Deep Learning, MIT Press, 2016, section 5.2, for the gap; C.
+    Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017, arXiv:1611.03530, for
     networks that memorise; R. G. Newcombe, Interval Estimation for the Difference Between Independent Proportions,
-    Statistics in Medicine 17, 1998, method 10, for the interval over images, Student's for that over epochs. The limits are this project's own.
+    Statistics in Medicine 17, 1998, method 10, for the interval over images, Student's for that over epochs. The
+    limits are this project's own.
 
     When it is wrong: Training metrics are often averaged over the epoch with dropout and augmentation on, validation
     is measured after it with both off: the gap looks smaller than it is, or negative. Mixup, label smoothing or class
     weights on the training side alone make the two losses different quantities. A small validation set opens gaps by
     chance: with 100 images a score of 0.8 has a standard error of 4 points. Validation images from another camera or
     site are a gap without overfitting, there from the first epochs on; near-duplicates of training images in
-    validation hide one. In a fine-tuned or resumed run the first loss is small already, and a harmless difference is a
-    large share of it.
+    validation hide one. In a fine-tuned or resumed run the first loss is small already, and a harmless difference is
+    a large share of it.
     """
 
     code = "OVF101"
@@ -102,7 +103,8 @@ class GeneralisationGap(BaseCheck):
         margin, interval = worst["margin"], self._interval(worst, sizes)
         certain = confidence_from(margin)
         if margin >= 0 and sizes[1] and interval[0] <= 0:
-            text = f"{self._summary(worst, 'beyond the limit')} {sizes[1]} validation images are too few to tell it from 0."
+            few = f"{sizes[1]} validation images are too few to tell it from 0."
+            text = f"{self._summary(worst, 'beyond the limit')} {few}"
             evidence.append(worst.evidence("validation_images", sizes[1], unit="images", source="parameters"))
             return self.outcome("passed", text, confidence=0.5, evidence=evidence)
         if margin < 0:

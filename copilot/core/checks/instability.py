@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -66,7 +67,7 @@ class Instability(BaseCheck):
             "lost": (end - best) / np.maximum(start - best, 1e-9 + 0.02 * np.abs(start)),
             "growth": end / np.where(np.abs(start) > 1e-12, np.abs(start), np.nan),
             "train_swing": batch.train_noise / train_range,
-            "val_swing": batch.val_noise / val_range,
+            "val_swing": np.nan_to_num(batch.val_noise / val_range),
             "rise_noise": (end - best) / np.maximum(batch.train_noise, 1e-9),
             "last": batch.epochs[:, -1],
         }
@@ -75,7 +76,7 @@ class Instability(BaseCheck):
         broken = self._not_finite(history)
         if broken:
             return broken
-        usable = [r for r in rows if np.isfinite(r["end"]) and r.points >= MIN_POINTS]
+        usable = [r for r in rows if math.isfinite(r["end"]) and r.points >= MIN_POINTS]
         if not usable:
             return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
         loss = next((r for r in usable if r.pair.kind == "loss"), usable[0])
@@ -85,13 +86,13 @@ class Instability(BaseCheck):
             end, best = loss.logged("end"), loss.logged("best")
             text = f"Training {loss.pair.quantity} ends at {end:.3g} after a best of {best:.3g}: training diverged."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(margin), evidence=evidence)
-        swing = float(np.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing))
+        swing = math.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing)
         if swing >= 0 and loss.points >= 8:
             share = loss["train_swing"]
             text = f"Training {loss.pair.quantity} swings from epoch to epoch by {percent(share)} of its whole range."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(swing), evidence=evidence)
-        noisy = max(usable, key=lambda r: np.nan_to_num(r["val_swing"]))
-        if np.nan_to_num(noisy["val_swing"]) >= self.thresholds.late_swing and noisy.points >= 8:
+        noisy = max(usable, key=lambda r: r["val_swing"])
+        if noisy["val_swing"] >= self.thresholds.late_swing and noisy.points >= 8:
             swings = percent(noisy["val_swing"])
             text = f"Validation {noisy.pair.quantity} swings by {swings} of its range; training is steady."
             evidence = [item for r in leading_first(noisy, usable) for item in self._evidence(r)]
@@ -103,13 +104,15 @@ class Instability(BaseCheck):
         t = self.thresholds
         if row["end"] <= row["best"]:
             return -3.0
-        exploded = np.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" else -3.0
-        lost = np.log(max(row["lost"], 1e-6) / t.diverged) if row["rise_noise"] >= 3 else -3.0
-        return float(max(lost, exploded))
+        exploded = math.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" else -3.0
+        lost = math.log(max(row["lost"], 1e-6) / t.diverged) if row["rise_noise"] >= 3 else -3.0
+        return max(lost, exploded)
 
     def _not_finite(self, history: RunHistory) -> Outcome | None:
         """NaN in a training curve, or a validation curve that ends in NaN, is instability by itself."""
         for pair in history.pairs:
+            if not (pair.bad_train.any() or pair.bad_val.any()):
+                continue
             validated = np.isfinite(pair.val).any() or not np.isfinite(pair.train).any()
             for name, bad, values in (
                 (pair.train_name, pair.bad_train, pair.train),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -72,7 +73,7 @@ class Plateau(BaseCheck):
         }
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
-        usable = [r for r in rows if r.points >= MIN_POINTS and np.isfinite(r["recent_share"])]
+        usable = [r for r in rows if r.points >= MIN_POINTS and math.isfinite(r["recent_share"])]
         if not usable:
             return self.outcome("not_applicable", f"It takes a curve of at least {MIN_POINTS} epochs.")
         row = usable[0]
@@ -86,12 +87,12 @@ class Plateau(BaseCheck):
         if row["recent_share"] >= limit:
             text = f"{name} still improves: {percent(row['recent_share'])} of all it gained came in the last quarter."
             return self.outcome(
-                "passed", text, confidence=confidence_from(np.log(row["recent_share"] / limit)), evidence=evidence
+                "passed", text, confidence=confidence_from(math.log(row["recent_share"] / limit)), evidence=evidence
             )
         idle_share = row["idle"] / max(row.points, 1)
         idle = f"{row['idle']:.0f} epoch{'' if row['idle'] == 1 else 's'} followed"
         text = f"{name} had made 95 % of its improvement by epoch {row.epoch('plateau_epoch')}; {idle}."
-        margin = float(np.log(max(idle_share, 1e-6) / self.thresholds.idle_share))
+        margin = float(math.log(max(idle_share, 1e-6) / self.thresholds.idle_share))
         if margin < 0:
             return self.outcome("passed", text, confidence=confidence_from(margin), evidence=evidence)
         return self.outcome("issue", text, severity="low", confidence=confidence_from(margin), evidence=evidence)

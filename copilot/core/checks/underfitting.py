@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,7 +83,7 @@ class Underfitting(BaseCheck):
         }
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
-        usable = [r for r in rows if np.isfinite(r["end"]) and np.isfinite(r["start"]) and r.points >= MIN_POINTS]
+        usable = [r for r in rows if math.isfinite(r["end"]) and math.isfinite(r["start"]) and r.points >= MIN_POINTS]
         loss = next((r for r in usable if r.pair.kind == "loss"), None)
         score = next((r for r in usable if r.value_unit() and r.pair.quantity.split("_")[0] in _USEFUL_KINDS), None)
         if loss is None and score is None:
@@ -121,17 +122,17 @@ class Underfitting(BaseCheck):
                 return False, 1.0  # good from the first epoch on
             gains.append(score["improvement"])
         flat = max(gains) < limit
-        return flat, float(np.log(limit / max(max(gains), 1e-3)))
+        return flat, math.log(limit / max(*gains, 1e-3))
 
     def _stalled_far(self, loss: Row | None, score: Row | None) -> tuple[bool, float]:
         t = self.thresholds
         limit = t.remaining_loss if score else t.remaining_alone
         far, hopeless = [], []
         if loss and loss["start"] > 0:
-            far.append(np.log(max(loss["remaining"], 1e-6) / limit))
+            far.append(math.log(max(loss["remaining"], 1e-6) / limit))
             hopeless.append(loss["doubled"] > limit * loss["start"])
         if score:
-            far.append(np.log(max(score["end"], 1e-6) / (1 - t.useful_score)))
+            far.append(math.log(max(score["end"], 1e-6) / (1 - t.useful_score)))
             hopeless.append(score["doubled"] > 1 - t.useful_score)
         if not far:
             return False, 0.0

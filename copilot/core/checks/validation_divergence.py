@@ -15,8 +15,9 @@ from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import late_noise_scale, moving_mean, tail_mean, take
 
-MIN_POINTS = 4
+MIN_POINTS = 3
 SHORT_RUN = 30
+NOISE_KNOWN_FROM = 6  # points; of fewer the noise cannot be told from the turn
 CALM = -3.0  # margin of a curve that does not rise at all
 
 
@@ -39,6 +40,9 @@ class DivergenceThresholds(Thresholds):
         0.02, gt=0, description="Absolute drop that counts of a score about 0.5; less near 0 and 1, as its spread is."
     )
     noise_ratio: float = Field(4.0, gt=0, description="Rise over the standard error of the noise.")
+    short_factor: float = Field(
+        3.0, ge=1, description="How many times larger a rise must be in a run too short to know its noise."
+    )
     train_worsening: float = Field(0.05, gt=0, description="Share of its range by which training may worsen meanwhile.")
     late_share: float = Field(
         0.1, gt=0, lt=1, description="Share of the run, from its end, in which a score that still gains has its best."
@@ -51,29 +55,29 @@ class ValidationDivergence(BaseCheck):
     """Validation gets worse from its best value to the end while training does not.
 
     Single spikes are taken out and the curve is smoothed over about a tenth of its length. The rise is the mean
-    validation cost at the end minus the best smoothed value, where cost is the loss, or one minus a score. It counts when
-    it is large against the best value, against what had been gained since the start, and against the noise from epoch to
-    epoch, while training holds or improves. The onset is the first epoch after the turning point, the minimum of the
-    lightly smoothed curve. Each quantity is judged by itself; where they disagree (a loss rises while a score still
-    improves or holds, few of several losses rise, a score falls alone) the finding says so, and a small rise beside a
-    score that still improves is not called overfitting.
+    validation cost at the end minus the best smoothed value, where cost is the loss, or one minus a score. It counts
+    when it is large against the best value, against what had been gained since the start, and against the noise from
+    epoch to epoch, while training holds or improves. The onset is the first epoch after the turning point, the
+    minimum of the lightly smoothed curve. Each quantity is judged by itself; where they disagree (a loss rises while
+    a score still improves or holds, few of several losses rise, a score falls alone) the finding says so, and a small
+    rise beside a score that still improves is not called overfitting.
 
     Why it matters: This is the classical sign of overfitting. Each epoch after the best one costs compute and makes
     the model worse on new images, and the last checkpoint, which is the one people tend to deploy, is not the one to
     keep.
 
     Source: L. Prechelt, Early Stopping - But When?, in Neural Networks: Tricks of the Trade, Springer, 1998,
-    doi:10.1007/3-540-49430-8_3, for the sign; T. Gasser et al., Residual Variance and Residual Pattern in
-    Nonlinear Regression, Biometrika 73, 1986, for the noise; C. Guo et al., On Calibration of Modern Neural Networks,
-    ICML 2017, arXiv:1706.04599, for a loss that rises while accuracy does not fall. The limits are this project's own.
+    doi:10.1007/3-540-49430-8_3, for the sign; T. Gasser et al., Residual Variance and Residual Pattern in Nonlinear
+    Regression, Biometrika 73, 1986, for the noise; C. Guo et al., On Calibration of Modern Neural Networks, ICML
+    2017, arXiv:1706.04599, for a loss that rises while accuracy does not fall. The limits are this project's own.
 
-    When it is wrong: A loss can rise through over-confidence alone while the accuracy holds; the finding says so where
-    a score was logged too, and cannot where only the loss was. The noise is estimated from one epoch to the next, so
-    errors that a tiny validation set makes in the same direction for many epochs look like a trend. A run that ends in
-    the bump after a warm restart of the learning rate can look as if it had turned. A drop of the learning rate lowers
-    validation loss once more and so hides a rise before it. Large networks and noisy labels can show double descent:
-    validation gets worse, then better again (P. Nakkiran et al., ICLR 2020, arXiv:1912.02292), and a run that was cut
-    in between is called overfitting. With fewer than ten epochs nothing is smoothed.
+    When it is wrong: A loss can rise through over-confidence alone while the accuracy holds; the finding says so
+    where a score was logged too, and cannot where only the loss was. The noise is estimated from one epoch to the
+    next, so errors that a tiny validation set makes in the same direction for many epochs look like a trend. A run
+    that ends in the bump after a warm restart of the learning rate can look as if it had turned. A drop of the
+    learning rate lowers validation loss once more and so hides a rise before it. Large networks and noisy labels can
+    show double descent: validation gets worse, then better again (P. Nakkiran et al., ICLR 2020, arXiv:1912.02292),
+    and a run that was cut in between is called overfitting. With fewer than ten epochs nothing is smoothed.
     """
 
     code = "OVF102"
@@ -110,7 +114,7 @@ class ValidationDivergence(BaseCheck):
         may have as many, to the last two if that lies further beyond the thresholds.
         """
         found: list[dict[str, np.ndarray]] = []
-        for length in (batch.tail, 2) if 6 <= batch.points < SHORT_RUN else (batch.tail,):
+        for length in (batch.tail, 2) if NOISE_KNOWN_FROM <= batch.points < SHORT_RUN else (batch.tail,):
             end = tail_mean(batch.val_clean, length)
             measures = {
                 "final": end,
@@ -138,7 +142,17 @@ class ValidationDivergence(BaseCheck):
         loss = np.max([np.minimum(over(m["rise_share"], a), over(m["lost_share"], b)) for a, b in pairs], axis=0)
         score = over(m["rise"], self._drop_limit(np.clip(floor, 0, 1)))
         size = np.where(batch.bounded, score, loss)
+        if batch.points < NOISE_KNOWN_FROM:
+            return np.where(self._rises_steadily(batch.val), np.maximum(size - np.log(t.short_factor), CALM), CALM)
         return np.maximum(np.minimum(size, over(m["noise_ratio"], t.noise_ratio)), CALM)
+
+    @staticmethod
+    def _rises_steadily(val: np.ndarray) -> np.ndarray:
+        """Rows with two points or more after the best, each worse than the one before."""
+        index = np.arange(val.shape[1])
+        best = np.nan_to_num(val, nan=np.inf).argmin(axis=1)[:, None]
+        falls = (np.diff(val, axis=1) <= 0) & (index[1:] > best)
+        return ~falls.any(axis=1) & (best[:, 0] <= val.shape[1] - 3)
 
     def _drop_limit(self, cost: np.ndarray) -> np.ndarray:
         """The drop of a score that counts: it scales with the spread of a share, sqrt(p (1 - p)), from its middle."""
