@@ -133,5 +133,10 @@ def _from_row(row: dict[str, Any]) -> Case:
     return Case(row["id"], row["group"], series, accepted, extra={"paper": row.get("paper_pred", {})})
 
 
+def _from_trained(run: dict[str, Any]) -> Case:
+    series = {name: _numbers(run[name]) for name in _COLUMNS}
+    return Case(run["name"], run["condition"], series, tuple(run["accepted"]), run["onset"])
+
+
 def _numbers(values: list[float | None]) -> np.ndarray:
     return np.array([math.nan if v is None else v for v in values], dtype=float)
