@@ -23,6 +23,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -64,6 +65,8 @@ def main() -> int:
     verdicts = {name: diagnoses(cases) for name, cases in sets.items()}
     measured = _table(sets, verdicts)
     errors = _calibration(sets, verdicts)
+    if options.mistakes:
+        _mistakes(sets, verdicts, options.mistakes)
     missed = _missed(measured, errors)
     print(f"\n{time.perf_counter() - started:.0f} s; targets missed: {', '.join(missed) or 'none'}")
     return 1 if missed else 0
@@ -83,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/histories"), help="published histories")
     parser.add_argument("--trained", type=Path, help="trained histories, for the calibration")
     parser.add_argument("--seed", type=int, default=1000, help="of the made curves")
+    parser.add_argument("--mistakes", type=int, default=0, metavar="N", help="list the N families most often misjudged")
     parser.add_argument("--quick", action="store_true", help="a tenth of the made curves")
     return parser.parse_args()
 
@@ -113,6 +117,9 @@ def _table(sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis]]) ->
     print(f"{'OverfitGuard, paper':22}{PAPER:>8.3f}")
     sizes = ", ".join(f"{len(sets[name])} {name}" for name in ours)
     print(f"histories: {sizes}; '-': the rule names no onset, or the histories are not here")
+    print(
+        "EarlyStopping tells when to stop, not why: it fires on runs that diverged or never learned, as it is meant to"
+    )
     return measured
 
 
@@ -183,7 +190,7 @@ def _calibration(sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis
     for name in ("real", "simulated", "mixture", "trained"):
         if name not in sets:
             continue
-        told = [(c, d) for c, d in zip(sets[name], verdicts[name], strict=True) if d.verdict != "inconclusive"]
+        told = [(c, d) for c, d in _paired(name, sets, verdicts) if d.verdict != "inconclusive"]
         right = [_is_right(case, diagnosis.verdict, name) for case, diagnosis in told]
         confidence = [diagnosis.confidence for _, diagnosis in told]
         errors[name] = calibration_error(confidence, right)
@@ -198,6 +205,28 @@ def _is_right(case: Case, verdict: str, name: str) -> bool:
     if name in ("real", "simulated"):
         return (verdict == "overfitting") == case.overfits
     return verdict in case.accepted
+
+
+def _paired(
+    name: str, sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis]]
+) -> list[tuple[Case, Diagnosis]]:
+    return list(zip(sets.get(name, ()), verdicts.get(name, ()), strict=True))
+
+
+def _mistakes(sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis]], most: int) -> None:
+    """Print the traits of made and trained curves that ours most often misjudges; inconclusive counts as wrong."""
+    for name in ("healthy", "planted", "mixture", "trained"):
+        told = [(_traits(case), case.accepted, d.verdict) for case, d in _paired(name, sets, verdicts)]
+        sizes = Counter(trait for traits, _, _ in told for trait in traits)
+        wrong = Counter((t, verdict) for traits, right, verdict in told if verdict not in right for t in traits)
+        print(f"\n{name}: {sum(v not in right for _, right, v in told)} of {len(told)} misjudged")
+        for (trait, verdict), count in wrong.most_common(most):
+            print(f"{count:6d} of {sizes[trait]:5d} {count / sizes[trait]:6.1%}  {trait}: {verdict}")
+
+
+def _traits(case: Case) -> list[str]:
+    """The parts of a made curve's name and its length; of trained histories the condition."""
+    return [*case.name.split(", "), case.group] if case.group in ("short", "long") else [case.group]
 
 
 def _missed(measured: dict[str, float], errors: dict[str, float]) -> list[str]:
