@@ -241,17 +241,17 @@ def _label(setup: Setup, curves: dict[str, list[float]]) -> tuple[list[str], int
     """The right verdicts and the onset.
 
     Unstable: the learning rate was too high on purpose, and the training loss is not finite, does not end below where
-    it began, or changes by a fifth from epoch to epoch (median of the second half); or underfitting just as well where
-    test accuracy never leaves chance. Underfitting: the model was too small on purpose, and training accuracy ends
-    below 0.75. The other runs, on the test loss averaged over three epochs: overfitting where it ends 10 % above its
-    lowest and training loss fell by a tenth since; healthy where it ends less than 3 % above and test accuracy above
-    0.75. Undecided: in between; healthy but with training memorised (a training error below a third of the test error,
-    and a gap of 0.1), where a rise is no longer the question; and the tests above not met.
+    it began, or changes by 5 % of its first value from epoch to epoch (median of the second half); or underfitting just
+    as well where test accuracy never leaves chance. Underfitting: the model was too small on purpose, and training
+    accuracy ends below 0.75. The other runs, on the test loss averaged over three epochs: overfitting where it ends
+    10 % above its lowest and training loss fell by a tenth since; healthy where it ends less than 3 % above and test
+    accuracy above 0.75. Undecided: in between; healthy but with training memorised (a training error below a third of
+    the test error, and a gap of 0.1), where a rise is no longer the question; and the tests above not met.
     """
     train, test = np.array(curves["train_loss"]), np.array(curves["test_loss"])
     at_chance = max(curves["test_accuracy"]) < 0.2
-    if setup.condition == "too high learning rate":
-        return (["unstable"] if _is_wild(train) else ["unstable", "underfitting"] if at_chance else []), None
+    if setup.condition == "too high learning rate" and (_is_wild(train) or at_chance):
+        return (["unstable"] if _is_wild(train) else ["unstable", "underfitting"]), None
     ends = {side: float(np.mean(curves[f"{side}_accuracy"][-3:])) for side in ("train", "test")}
     if setup.condition == "too small a model":
         return (["underfitting"] if ends["train"] < 0.75 else []), None
@@ -267,7 +267,7 @@ def _label(setup: Setup, curves: dict[str, list[float]]) -> tuple[list[str], int
 def _is_wild(train: np.ndarray) -> bool:
     if not np.isfinite(train).all() or train[-1] >= train[0]:
         return True
-    return bool(np.median(np.abs(np.diff(np.log(train[len(train) // 2 :])))) > 0.2)
+    return bool(np.median(np.abs(np.diff(train[len(train) // 2 :]))) > 0.05 * train[0])
 
 
 if __name__ == "__main__":
