@@ -241,8 +241,8 @@ def _label(setup: Setup, curves: dict[str, list[float]]) -> tuple[list[str], int
     """The right verdicts and the onset.
 
     Unstable: the learning rate was too high on purpose, and the training loss is not finite, does not end below where
-    it began, or changes by 5 % of its first value from epoch to epoch (median of the second half); or underfitting just
-    as well where test accuracy never leaves chance. Underfitting: the model was too small on purpose, and training
+    it began, or lies 5 % of its first value off the mean of its neighbours (median of the second half); or underfitting
+    just as well where test accuracy never leaves chance. Underfitting: the model was too small on purpose, and training
     accuracy ends below 0.75. The other runs, on the test loss averaged over three epochs: overfitting where it ends
     10 % above its lowest and training loss fell by a tenth since; healthy where it ends less than 3 % above and test
     accuracy above 0.75. Undecided: in between; healthy but with training memorised (a training error below a third of
@@ -267,7 +267,8 @@ def _label(setup: Setup, curves: dict[str, list[float]]) -> tuple[list[str], int
 def _is_wild(train: np.ndarray) -> bool:
     if not np.isfinite(train).all() or train[-1] >= train[0]:
         return True
-    return bool(np.median(np.abs(np.diff(train[len(train) // 2 :]))) > 0.05 * train[0])
+    half = train[len(train) // 2 :]
+    return bool(np.median(np.abs(half[1:-1] - (half[:-2] + half[2:]) / 2)) > 0.05 * train[0])
 
 
 if __name__ == "__main__":
