@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from copilot.core.causes import CAUSE_WORDS, find_causes
-from copilot.core.findings import Diagnosis, Evidence, Outcome, Severity, Verdict
+from copilot.core.confidence import probability_of_right, verdict_features
+from copilot.core.findings import SEVERITIES, Diagnosis, Evidence, Outcome, Severity, Verdict
 from copilot.core.history import Pair, RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
 
@@ -28,7 +30,7 @@ def diagnose(history: RunHistory, outcomes: Sequence[Outcome], preference: Seque
         Quantities in order of preference (``detection.metrics``): the first that the run has on validation is primary.
     """
     by_code = {o.code: o for o in outcomes}
-    verdict, confidence, severity = _verdict(history, by_code)
+    verdict, severity, _, confidence = judge_verdict(history, by_code)
     onset = _onset(by_code) if verdict == "overfitting" else None
     best = _best_epoch(history, preference)
     causes = find_causes(verdict, history, by_code)
@@ -87,7 +89,7 @@ def _best_index(pair: Pair) -> int:
     return int(np.nanargmax(pair.val) if pair.higher_is_better else np.nanargmin(pair.val))
 
 
-def _is(by_code: dict[str, Outcome], code: str) -> bool:
+def _is(by_code: Mapping[str, Outcome], code: str) -> bool:
     return code in by_code and by_code[code].state == "issue"
 
 
@@ -96,31 +98,48 @@ def _points(history: RunHistory) -> int:
     return max((int(np.isfinite(p.val).sum()) for p in history.pairs if p.complete), default=0)
 
 
-def _verdict(history: RunHistory, by_code: dict[str, Outcome]) -> tuple[Verdict, float, Severity]:
-    unstable = by_code.get(INSTABILITY)
+class Judged(NamedTuple):
+    """A verdict, its severity, and what its confidence depends on (None where it is told without a fit)."""
+
+    verdict: Verdict
+    severity: Severity
+    features: list[float] | None
+    confidence: float = 0.0
+
+
+def judge_verdict(history: RunHistory, by_code: Mapping[str, Outcome]) -> Judged:
+    """The verdict of one run from the outcomes of its checks, by code."""
+    verdict, severity, leading = _verdict(history, by_code)
+    if not isinstance(leading, Outcome):
+        return Judged(verdict, severity, None, leading)
+    features = verdict_features(verdict, by_code, leading, _points(history))
+    return Judged(verdict, severity, features, probability_of_right(verdict, features))
+
+
+def _verdict(history: RunHistory, by_code: Mapping[str, Outcome]) -> tuple[Verdict, Severity, Outcome | float]:
+    """Verdict, severity, and the outcome it rests on, or how sure it is that nothing can be said."""
+    unstable, gap = by_code.get(INSTABILITY), by_code.get(GAP)
     if _is(by_code, INSTABILITY) and unstable.severity == "high":
-        return "unstable", unstable.confidence, "high"
+        return "unstable", "high", unstable
     overfits = [by_code[c] for c in (DIVERGENCE, GAP) if _is(by_code, c) and _tells_overfitting(by_code[c])]
     if _points(history) < MIN_POINTS and not overfits:
-        return "inconclusive", 0.9, "none"
+        return "inconclusive", "none", 0.9
     stuck = _is(by_code, UNDERFITTING)
-    if stuck and not overfits:
-        return "underfitting", by_code[UNDERFITTING].confidence, by_code[UNDERFITTING].severity
+    learned_nothing = stuck and by_code[UNDERFITTING].severity == "high"
+    if stuck and (learned_nothing or not overfits):
+        return "underfitting", by_code[UNDERFITTING].severity, by_code[UNDERFITTING]
     if overfits:
-        order = ("none", "low", "medium", "high")
-        return "overfitting", max(o.confidence for o in overfits), max((o.severity for o in overfits), key=order.index)
+        severity = max((o.severity for o in overfits), key=SEVERITIES.index)
+        return "overfitting", severity, max(overfits, key=lambda o: o.confidence)
     divergence = by_code.get(DIVERGENCE)
     if divergence is None or divergence.state not in ("passed", "issue"):
-        return "inconclusive", 0.8, "none"
-    if divergence.value("rise_within_noise") is not None:
-        return "inconclusive", 0.7, "none"
-    if _gap_is_high(by_code):
-        return "inconclusive", 0.7, "none"
-    doubt = 0.25 if _is(by_code, GAP) else 0.0
-    return "healthy", max(0.5, divergence.confidence - doubt), "low" if doubt else "none"
+        return "inconclusive", "none", 0.8
+    if divergence.value("rise_within_noise") is not None or _gap_is_high(by_code):
+        return "inconclusive", "none", 0.6
+    return "healthy", "low" if gap is not None and gap.state == "issue" else "none", divergence
 
 
-def _gap_is_high(by_code: dict[str, Outcome]) -> bool:
+def _gap_is_high(by_code: Mapping[str, Outcome]) -> bool:
     """A wide gap without memorising: overfitting, or validation images of another kind; curves cannot tell."""
     return _is(by_code, GAP) and by_code[GAP].severity == "high"
 
@@ -134,7 +153,7 @@ def _tells_overfitting(outcome: Outcome) -> bool:
     return outcome.value("conflict") not in OUTWEIGHED or outcome.severity != "low"
 
 
-def _onset(by_code: dict[str, Outcome]) -> int | float | None:
+def _onset(by_code: Mapping[str, Outcome]) -> int | float | None:
     divergence = by_code.get(DIVERGENCE)
     if divergence is None:
         return None
@@ -143,7 +162,7 @@ def _onset(by_code: dict[str, Outcome]) -> int | float | None:
     return leading.value if leading else None
 
 
-def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome], onset, best, cause: str) -> str:
+def _summary(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Outcome], onset, best, cause: str) -> str:
     keep = f" Keep the checkpoint of epoch {best:.10g}." if best is not None else ""
     if verdict == "overfitting":
         return f"{_overfitting_since(by_code, onset)}{keep} Most likely cause: {cause}."
@@ -160,14 +179,14 @@ def _summary(verdict: Verdict, history: RunHistory, by_code: dict[str, Outcome],
     return f"Inconclusive. {_what_is_missing(history, by_code)}"
 
 
-def _overfitting_since(by_code: dict[str, Outcome], onset: float | None) -> str:
+def _overfitting_since(by_code: Mapping[str, Outcome], onset: float | None) -> str:
     if onset is not None:
         return f"Overfitting since epoch {onset:.10g}."
     since = by_code[GAP].value("gap_since") if GAP in by_code else None
     return f"Overfitting: the gap has stayed open since epoch {since:.10g}." if since is not None else "Overfitting."
 
 
-def _what_is_missing(history: RunHistory, by_code: dict[str, Outcome]) -> str:
+def _what_is_missing(history: RunHistory, by_code: Mapping[str, Outcome]) -> str:
     has_train = any(np.isfinite(p.train).any() for p in history.pairs)
     has_val = any(np.isfinite(p.val).any() for p in history.pairs)
     if not has_val and any(p.bad_val.any() for p in history.pairs):

@@ -54,6 +54,14 @@ _EVIDENCE = {
     "val_swing": "swing of validation {q}, share of its range",
     "plateau_start": "epoch at which {q} had made 95 % of its improvement",
     "idle_epochs": "epochs after {q} had made 95 % of its improvement",
+    "conflict": "how the quantities disagree",
+    "validation_images": "images that validation uses",
+    "pattern": "shape of the {q} curve",
+    "pattern_turn": "epoch at which {q} turns",
+    "pattern_bump": "epoch of the passing rise of {q}",
+    "pattern_jump": "epoch at which {q} jumps",
+    "pattern_jump_share": "size of the jump of {q}, share of its range",
+    "pattern_since": "epoch since which {q} is on its plateau",
     "not_finite": "epochs at which {q} is not a number",
 }
 _DIFFERENCES = ("gap_final", "gap_early", "rise")

@@ -15,6 +15,7 @@ from copilot.core.history import RunHistory
 from copilot.core.statistics import tail_mean
 
 MIN_POINTS = 5
+CHANCE = 0.2  # a first score up to this may be a guess among five classes or more
 _USEFUL_KINDS = ("accuracy", "top5", "f1", "auc", "dice", "iou")
 
 
@@ -78,6 +79,7 @@ class Underfitting(BaseCheck):
             "remaining": remaining,
             "recent_share": (quarter - end) / total,
             "doubled": end - 4 * np.maximum(quarter - end, 0.0),
+            "val_end": np.where(batch.has_val, tail_mean(batch.val, batch.tail), np.inf),
             "first": batch.epochs[:, 0],
             "last": batch.epochs[:, -1],
         }
@@ -120,6 +122,10 @@ class Underfitting(BaseCheck):
         if score:
             if score["end"] < 1 - self.thresholds.useful_score:
                 return False, 1.0  # good from the first epoch on
+            if score["start"] >= 1 - CHANCE and score["improvement"] < limit:
+                return True, math.log(
+                    limit / max(score["improvement"], 1e-3)
+                )  # a loss that fell from a blow-up is none
             gains.append(score["improvement"])
         flat = max(gains) < limit
         return flat, math.log(limit / max(*gains, 1e-3))
@@ -132,7 +138,9 @@ class Underfitting(BaseCheck):
             far.append(math.log(max(loss["remaining"], 1e-6) / limit))
             hopeless.append(loss["doubled"] > limit * loss["start"])
         if score:
-            far.append(math.log(max(score["end"], 1e-6) / (1 - t.useful_score)))
+            # Dropout, augmentation and wrong labels hold training scores down; validation shows what was learned.
+            reached = min(score["end"], score["val_end"])
+            far.append(math.log(max(reached, 1e-6) / (1 - t.useful_score)))
             hopeless.append(score["doubled"] > 1 - t.useful_score)
         if not far:
             return False, 0.0
