@@ -81,7 +81,7 @@ def detection(n: int, rng: np.random.Generator) -> Made:
 def language_model(n: int, rng: np.random.Generator) -> Made:
     """A language model evaluated 6 to 12 times, its eval loss rising from the second evaluation or later."""
     n = int(rng.integers(6, 13))
-    kind, train, val, sigma = _planted(n, rng, most=1.0, noisiest=0.015)
+    kind, train, val, sigma = _planted(n, rng, most=1.0, noisiest=0.015, floors=(0.3, 0.8))  # text keeps much entropy
     series = {"train_loss": train * noise(n, rng, 2 * sigma), "eval_loss": val * noise(n, rng, sigma)}
     return f"language model, {kind}", series, int(np.argmin(val))
 
@@ -91,13 +91,17 @@ WEIGHTS = (0.33, 0.33, 0.1, 0.08, 0.08, 0.08)
 
 
 def _planted(
-    n: int, rng: np.random.Generator, most: float = 4.0, noisiest: float = 0.08
+    n: int,
+    rng: np.random.Generator,
+    most: float = 4.0,
+    noisiest: float = 0.08,
+    floors: tuple[float, float] = (0.03, 0.5),
 ) -> tuple[str, np.ndarray, np.ndarray, float]:
     """Kind of rise, noiseless training and validation losses, and the noise to put on validation."""
 
     def attempt() -> tuple[str, np.ndarray, np.ndarray, float]:
         kind, sigma = str(rng.choice(RISES)), log_uniform(rng, 0.001, noisiest)
-        train, val = _clean(kind, n, rng, log_uniform(rng, 0.08, most))
+        train, val = _clean(kind, n, rng, log_uniform(rng, 0.08, most), floors)
         return kind, train, val, sigma
 
     return _until(attempt, lambda made: _tells(made[2], made[3]))
@@ -117,10 +121,12 @@ def _tells(val: np.ndarray, sigma: float) -> bool:
     return onset >= 1 and long_enough and rise >= max(MIN_RISE, MIN_RISE_IN_NOISE * sigma)
 
 
-def _clean(kind: str, n: int, rng: np.random.Generator, rise: float) -> tuple[np.ndarray, np.ndarray]:
+def _clean(
+    kind: str, n: int, rng: np.random.Generator, rise: float, floors: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """A descent, and on validation a rise on top of it; training keeps falling below the descent."""
     epochs, begins = np.arange(n), max(1.0, rng.uniform(0.03, 0.75) * n)
-    start, floor = log_uniform(rng, 0.5, 7.0), log_uniform(rng, 0.03, 0.5)
+    start, floor = log_uniform(rng, 0.5, 7.0), log_uniform(rng, *floors)
     if kind == "fine-tuning":
         floor, begins = rng.uniform(0.4, 0.85), max(1.0, rng.uniform(0.02, 0.3) * n)
     descent = start * (floor + (1 - floor) * np.exp(-epochs * rng.uniform(1.5, 6) / begins))

@@ -115,6 +115,7 @@ def _table(sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis]]) ->
     for name, rule in RULES.items():
         _row(name, sets, {kind: [rule(case) for case in sets[kind]] for kind in ours})
     print(f"{'OverfitGuard, paper':22}{PAPER:>8.3f}")
+    _onset_spread(sets["planted"], ours["planted"])
     sizes = ", ".join(f"{len(sets[name])} {name}" for name in ours)
     print(f"histories: {sizes}; '-': the rule names no onset, or the histories are not here")
     print(
@@ -180,6 +181,17 @@ def _flags(cases: Sequence[Case], called: Sequence[Called]) -> tuple[np.ndarray,
 def _onset_error(cases: Sequence[Case], called: Sequence[Called]) -> float | None:
     errors = [abs(c[1] - case.onset) / case.epochs for case, c in zip(cases, called, strict=True) if c[1] is not None]
     return float(np.median(errors)) if errors else None
+
+
+def _onset_spread(cases: Sequence[Case], called: Sequence[Called]) -> None:
+    """Whether ours names onsets early or late: the median does not tell."""
+    late = [(c[1] - case.onset, case.epochs) for case, c in zip(cases, called, strict=True) if c[1] is not None]
+    if late:
+        epochs, shares = [e for e, _ in late], [abs(e) / n for e, n in late]
+        signed = ", ".join(f"{q:+.0f}" for q in np.percentile(epochs, [5, 25, 50, 75, 95]))
+        print(
+            f"onsets of ours, epochs late at 5, 25, 50, 75, 95 %: {signed}; 90 % within {np.quantile(shares, 0.9):.1%}"
+        )
 
 
 def _calibration(sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis]]) -> dict[str, float]:
