@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from copilot.core.analysis import analyse
-from copilot.core.checks import load_checks
+from copilot.core.checks import BUILT_IN, load_checks
 from copilot.core.findings import VERDICTS, Analysis, Outcome, analysis_schema
 from copilot.core.history import RunHistory
 from copilot.errors import InputError
@@ -29,7 +29,8 @@ CONTRACT = {
     "subject": ({"kind", "run_id", "run_name", "experiment", "model_uri", "analyzed_at"}, {"finished_at"}),
     "history": ({"epochs", "pairs", "warnings"}, set()),
     "history.pairs": ({"quantity", "train_name", "val_name", "train", "val", "higher_is_better"}, set()),
-    "diagnosis": ({"verdict", "confidence", "severity", "onset_epoch", "best_epoch", "summary", "causes"}, set()),
+    "diagnosis": ({"verdict", "confidence", "severity", "onset_epoch", "best_epoch", "summary", "causes"},
+                  {"counterfactual"}),
     "diagnosis.causes": ({"cause", "probability", "finding_codes"}, {"against"}),
     "findings": ({"code", "title", "state", "severity", "confidence", "summary", "evidence"}, set()),
     "evidence": ({"id", "name", "value", "unit", "epoch", "source"}, {"quantity", "low", "high"}),
@@ -135,7 +136,7 @@ def _holds(history: RunHistory, analysis: Analysis) -> None:
     assert all(i in known for f in analysis.findings for i in f.evidence)
     assert {e.epoch for e in analysis.evidence} <= axis
     assert {e.value for e in analysis.evidence if e.unit == "epoch"} <= axis
-    assert [f.code for f in analysis.findings] == ["OVF101", "OVF102", "OVF103", "OVF104", "OVF105"]
+    assert [f.code for f in analysis.findings] == [c.code for c in BUILT_IN]
     assert [f.summary for f in analysis.findings if f.state == "error"] == []
     assert all(f.severity == "none" or f.state == "issue" for f in analysis.findings)
     codes = {f.code for f in analysis.findings}

@@ -27,7 +27,7 @@ LAYERS = [
     ["copilot.core.batch"],
     ["copilot.core.checks"],
     ["copilot.core.detector"],
-    ["copilot.core.causes", "copilot.core.confidence"],
+    ["copilot.core.causes", "copilot.core.confidence", "copilot.core.counterfactual"],
     ["copilot.core.diagnosis"],
     ["copilot.core.remedies"],
     ["copilot.core.analysis"],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from copilot.chat.answers import Answer, Writer
 from copilot.chat.intents import intent_of
 from copilot.core.causes import CAUSE_WORDS
+from copilot.core.counterfactual import sentence
 from copilot.core.findings import Analysis, Evidence, Finding
 from copilot.errors import InputError
 from copilot.utils.validators import clean_text
@@ -118,7 +119,7 @@ def _verdict(writer: Writer, analysis: Analysis) -> None:
     behind = [e for f in told for e in _behind(analysis, f)]
     if verdict == "overfitting":
         name = ("OVF102", "onset") if analysis.diagnosis.onset_epoch is not None else ("OVF101", "gap_since")
-        behind.append(_of(analysis, *name))
+        behind += [_of(analysis, *name), *_stopped(analysis)]
     if "Keep the checkpoint" in summary:
         behind.append(_own(analysis, "best_checkpoint"))
     if verdict == "inconclusive":
@@ -136,6 +137,13 @@ def _best(writer: Writer, analysis: Analysis) -> None:
         _missing(writer, analysis)
         return
     writer.say("best", {"quantity": best.quantity or ""}, {"best_epoch": (best, "epoch"), "val_best": (best, "value")})
+    if analysis.diagnosis.counterfactual is not None:
+        writer.quote(sentence(analysis.diagnosis.counterfactual), [e for e in _stopped(analysis) if e is not None])
+
+
+def _stopped(analysis: Analysis) -> list[Evidence | None]:
+    """What stopping at the best epoch would have saved and kept."""
+    return [_own(analysis, name) for name in ("epochs_saved", "time_saved", "kept_share")]
 
 
 def _gap(writer: Writer, analysis: Analysis) -> None:

@@ -9,7 +9,17 @@ import numpy as np
 
 from copilot.core.causes import CAUSE_WORDS, find_causes
 from copilot.core.confidence import probability_of_right, verdict_features
-from copilot.core.findings import SEVERITIES, Diagnosis, Evidence, Outcome, Severity, Verdict
+from copilot.core.counterfactual import as_evidence, sentence, stop_at_best
+from copilot.core.findings import (
+    SEVERITIES,
+    Counterfactual,
+    Diagnosis,
+    Evidence,
+    Number,
+    Outcome,
+    Severity,
+    Verdict,
+)
 from copilot.core.history import Pair, RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
 
@@ -34,7 +44,9 @@ def diagnose(history: RunHistory, outcomes: Sequence[Outcome], preference: Seque
     onset = _onset(by_code) if verdict == "overfitting" else None
     best = _best_epoch(history, preference)
     causes = find_causes(verdict, history, by_code)
-    summary = _summary(verdict, history, by_code, onset, best, CAUSE_WORDS[causes[0].cause])
+    primary = primary_pair(history, preference)
+    stopped = stop_at_best(history, primary) if verdict == "overfitting" and primary else None
+    summary = _summary(verdict, history, by_code, onset, best, CAUSE_WORDS[causes[0].cause], stopped)
     return Diagnosis(
         verdict=verdict,
         confidence=round(min(confidence, 0.99), 3),
@@ -42,6 +54,7 @@ def diagnose(history: RunHistory, outcomes: Sequence[Outcome], preference: Seque
         onset_epoch=onset,
         best_epoch=best,
         summary=summary,
+        counterfactual=stopped,
         causes=causes,
     )
 
@@ -64,7 +77,9 @@ def conclusions(diagnosis: Diagnosis, history: RunHistory, preference: Sequence[
         Evidence(name=name, value=min(max(round(share * 100), 1), 99), unit="%", source="diagnosis")
         for name, share in shares.items()
     ]
-    if 0 < _points(history) < MIN_POINTS:
+    if diagnosis.counterfactual is not None:
+        found += as_evidence(diagnosis.counterfactual)
+    if 0 < _points(history) < MIN_POINTS and diagnosis.verdict == "inconclusive":
         found.append(Evidence(name="validation_epochs", value=_points(history), unit="epochs", source="diagnosis"))
     return found
 
@@ -162,10 +177,19 @@ def _onset(by_code: Mapping[str, Outcome]) -> int | float | None:
     return leading.value if leading else None
 
 
-def _summary(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Outcome], onset, best, cause: str) -> str:
+def _summary(
+    verdict: Verdict,
+    history: RunHistory,
+    by_code: Mapping[str, Outcome],
+    onset: Number | None,
+    best: Number | None,
+    cause: str,
+    stopped: Counterfactual | None,
+) -> str:
     keep = f" Keep the checkpoint of epoch {best:.10g}." if best is not None else ""
     if verdict == "overfitting":
-        return f"{_overfitting_since(by_code, onset)}{keep} Most likely cause: {cause}."
+        saved = f" {sentence(stopped)}" if stopped else ""
+        return f"{_overfitting_since(by_code, onset)}{keep}{saved} Most likely cause: {cause}."
     if verdict == "underfitting":
         return f"Underfitting. {by_code[UNDERFITTING].summary} Most likely cause: {cause}."
     if verdict == "unstable":

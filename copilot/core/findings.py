@@ -106,6 +106,16 @@ class Cause(Document):
     against: tuple[str, ...] = ()
 
 
+class Counterfactual(Document):
+    """The run had it stopped at its best epoch; hours and shares where they are known."""
+
+    stop_epoch: Number
+    epochs_saved: int
+    hours_saved: float | None = None
+    kept_share: float | None = None
+    kept_quantity: str | None = None
+
+
 class Diagnosis(Document):
     verdict: Verdict
     confidence: float = Field(ge=0.0, le=1.0)
@@ -113,6 +123,7 @@ class Diagnosis(Document):
     onset_epoch: Number | None = None
     best_epoch: Number | None = None
     summary: str
+    counterfactual: Counterfactual | None = None
     causes: tuple[Cause, ...] = Field((Cause(cause="none", probability=1.0),), min_length=1)
 
 

@@ -150,6 +150,14 @@ _LOG_MORE = Remedy(
     "A verdict at the next run.",
 )
 
+_PAST_BUMP = Remedy(
+    "past-the-bump",
+    "Do not stop at the first minimum: let the run pass the rise, and keep the best checkpoint of the whole run.",
+    "Validation got worse for a while and then better again.",
+    "The second descent's score; fewer wrong labels or more regularisation flatten the rise.",
+    ("arxiv:1912.02292", "arxiv:2003.01897"),
+)
+
 # The same actions for other reasons.
 _SHIFTED = _SHIFT._replace(why="The two sets of images differ measurably.")
 _LABELS_MIXED = _LABELS._replace(why="Classes are mistaken for each other; wrong labels are one reason.")
@@ -172,12 +180,20 @@ BY_CAUSE: dict[CauseName, tuple[Remedy, ...]] = {
     "optimization": (_RATE,),
     "underpowered_model": (_LARGER,),
 }
+BY_PATTERN: dict[str, tuple[Remedy, ...]] = {
+    "u_shape": (_STOP,),
+    "double_descent": (_PAST_BUMP,),
+    "never_learned": (_RATE, _LARGER),
+    "underfit": (_LARGER,),
+    **dict.fromkeys(("nan", "diverged", "oscillation"), (_RATE,)),
+}
 BY_CODE: dict[str, tuple[Remedy, ...]] = {
     "OVF101": (_AUGMENT, _DECAY),
     "OVF102": (_STOP,),
     "OVF103": (_LARGER,),
     "OVF104": (_RATE,),
     "OVF105": (_SHORTER,),
+    "OVF106": (_STOP,),
     "OVF401": (_SHIFTED, _BALANCE),
     "OVF501": (_BALANCE, _AUGMENT),
     "OVF502": (_AUGMENT, _DECAY),
@@ -236,6 +252,8 @@ def _for_doubt(by_code: Mapping[str, Outcome]) -> Remedy:
 def _for_finding(diagnosis: Diagnosis, outcome: Outcome) -> tuple[Remedy, ...]:
     if outcome.code == "OVF102" and outcome.value("conflict") in ("over_confident", "score_still_improves"):
         return (_CALIBRATE,) if diagnosis.verdict == "healthy" else (_STOP, _CALIBRATE)
+    if outcome.code == "OVF106":
+        return BY_PATTERN.get(outcome.value("pattern"), ())
     if outcome.code == "OVF105" and diagnosis.verdict != "healthy":
         return ()
     if outcome.code == "OVF104" and outcome.severity == "low":

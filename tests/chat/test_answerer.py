@@ -30,7 +30,7 @@ ASKED = {
     "unknown": "What is the weather in Paris?",
 }
 # Limits that sentences name: of the gap, of the plateau, of the shortest runs that checks take.
-LIMITS = {10.0, 25.0, 95.0, 4.0, 5.0, 6.0}
+LIMITS = {10.0, 25.0, 95.0, 3.0, 5.0, 6.0}
 MARK = re.compile(r"\[(E\d+)\]")
 NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
 

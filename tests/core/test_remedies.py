@@ -10,7 +10,7 @@ from copilot.core.analysis import analyse
 from copilot.core.checks import BUILT_IN, load_checks
 from copilot.core.findings import Cause, CauseName, Diagnosis, Evidence, Outcome
 from copilot.core.history import RunHistory
-from copilot.core.remedies import BY_CAUSE, BY_CODE, MAX_RECOMMENDATIONS, Remedy, recommend
+from copilot.core.remedies import BY_CAUSE, BY_CODE, BY_PATTERN, MAX_RECOMMENDATIONS, Remedy, recommend
 from tests.core.curves import healthy, learning_curve, overfitting, with_accuracy
 
 ALL = [value for value in vars(remedies).values() if isinstance(value, Remedy)]
@@ -46,7 +46,7 @@ def test_remedies_are_whole(remedy):
 
 
 def test_every_remedy_can_be_recommended():
-    used = {r.id for rs in (*BY_CAUSE.values(), *BY_CODE.values()) for r in rs}
+    used = {r.id for table in (BY_CAUSE, BY_CODE, BY_PATTERN) for rs in table.values() for r in rs}
     doubts = {"larger-validation", "log-validation", "train-longer", "calibrate"}
     assert {r.id for r in ALL} == used | doubts
 
@@ -54,7 +54,7 @@ def test_every_remedy_can_be_recommended():
 def test_overfitting_since_an_epoch_asks_to_stop_there_first():
     found = recommended(overfitting())
     assert found[0].id == "early-stopping"
-    assert found[0].finding_codes == ("OVF102",)
+    assert found[0].finding_codes == ("OVF102", "OVF106")
     assert len(found) <= MAX_RECOMMENDATIONS
     assert len({r.id for r in found}) == len(found)
 

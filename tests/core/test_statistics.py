@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from copilot.core.statistics import (
-    hinge_index,
+    difference_interval,
     last_index_where,
+    late_noise_scale,
     logistic,
+    mean_half_width,
     moving_mean,
     noise_scale,
     smoothing_window,
     tail_length,
     tail_mean,
     take,
+    wilson_interval,
+    without_spikes,
 )
 
 
@@ -65,44 +69,36 @@ def test_logistic_stays_in_bounds():
         assert logistic(np.array([-1e9, 1e9])).tolist() == pytest.approx([0, 1], abs=1e-20)
 
 
-@pytest.mark.parametrize("knot", [10, 25, 40])
-def test_hinge_finds_a_planted_bend(knot):
-    x = np.arange(50)
-    curves = np.stack([2 - 0.01 * x + slope * np.maximum(x - knot, 0) for slope in (0.05, 0.5, 5.0)])
-    assert hinge_index(curves, np.ones_like(curves)).tolist() == [knot] * 3
+def test_late_noise_is_not_widened_by_a_steep_start():
+    steep = 4 * np.exp(-np.arange(9.0)) + np.array([0, 0, 0, 0, 0, 0.01, 0.02, 0.03, 0.04])
+    assert late_noise_scale(steep[None])[0] < 0.3 * noise_scale(steep[None])[0]
+    noise = np.random.default_rng(0).normal(0, 0.1, (200, 12))
+    assert np.all(late_noise_scale(noise) <= noise_scale(noise))
+    assert np.all(late_noise_scale(noise) >= 0.15 * noise_scale(noise) - 1e-15)
+    assert late_noise_scale(noise[:, :5]).tolist() == noise_scale(noise[:, :5]).tolist()
 
 
-def test_hinge_agrees_with_trying_every_knot_by_least_squares():
-    rng = np.random.default_rng(4)
-    x = np.arange(30)
-    for _ in range(10):
-        y = np.abs(x - rng.integers(8, 22)) * 0.1 + rng.normal(0, 0.2, 30)
-
-        def residual(knot, y=y):
-            design = np.stack([np.ones(30), x, np.maximum(x - knot, 0)], axis=1)
-            fit, *_ = np.linalg.lstsq(design, y, rcond=None)
-            return np.sum((y - design @ fit) ** 2) if fit[2] > 0 else np.inf
-
-        best = min(range(1, 29), key=residual)
-        assert hinge_index(y[None], np.ones((1, 30))).tolist() == [best]
+def test_single_spikes_go_and_steps_stay():
+    rng = np.random.default_rng(1)
+    step = np.repeat([1.0, 0.4], 20)[None] + rng.normal(0, 0.01, (1, 40))
+    spiked = step.copy()
+    spiked[0, [7, 30]] += 1.0
+    cleaned = without_spikes(spiked)
+    assert np.abs(cleaned - step).max() < 0.06
+    assert np.array_equal(without_spikes(step), step)
+    assert spiked[0, 7] > 1.9, "the curve that was given is not changed"
+    spiked[0, -1] += 2.0
+    assert without_spikes(spiked)[0, -1] == spiked[0, -5:-1].max()
 
 
-def test_hinge_is_the_same_at_every_scale_and_place():
-    y = np.abs(np.arange(40) - 13) * 0.1 + np.random.default_rng(2).normal(0, 0.05, 40)
-    found = hinge_index(y[None], np.ones((1, 40)))
-    for scaled in (y * 1e-6, y * 1e6, y + 100, 1e90 * y):
-        assert hinge_index(scaled[None], np.ones((1, 40))) == found
+def test_wilson_and_newcombe_against_published_examples():
+    """E. B. Wilson's interval and example (a) of R. G. Newcombe, Statistics in Medicine 17, 1998, table II."""
+    assert wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=2e-4)
+    assert difference_interval(56 / 70, 70, 48 / 80, 80) == pytest.approx((0.0524, 0.3339), abs=2e-4)
 
 
-def test_hinge_without_a_bend_or_without_points_is_the_start():
-    flat, falling, bent_down = np.zeros(20), -np.arange(20.0), -np.maximum(np.arange(20.0) - 9, 0)
-    curves = np.stack([flat, falling, bent_down])
-    assert hinge_index(curves, np.ones_like(curves)).tolist() == [0, 0, 0]
-    assert hinge_index(curves, np.zeros_like(curves)).tolist() == [0, 0, 0]
-
-
-def test_hinge_ignores_points_without_weight():
-    x = np.arange(60.0)
-    y = np.where(x < 20, 50 - 2 * x, 0.1 * np.maximum(x - 40, 0))
-    weights = (x >= 20).astype(float)
-    assert hinge_index(y[None], weights[None]).tolist() == [40]
+def test_mean_interval_covers_as_often_as_it_says():
+    values = np.random.default_rng(2).normal(size=(4000, 6))
+    inside = np.abs(values.mean(axis=1)) <= mean_half_width(values)
+    assert abs(inside.mean() - 0.95) < 0.012
+    assert mean_half_width(values[:, :1]).tolist() == [0.0] * 4000

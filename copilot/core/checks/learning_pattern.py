@@ -117,7 +117,8 @@ class LearningPattern(BaseCheck):
             "oscillation": (swing >= t.oscillation * span) & (n >= 8),
             "u_shape": (rise >= np.minimum(t.turn * gained, t.turn_of_best * np.abs(lowest)))
             & (rise >= clear)
-            & (rise >= 0.01 * gained),
+            & (rise >= 0.01 * gained)
+            & (smooth.argmin(axis=1) < n - batch.tail),
             "double_descent": (bump["height"] >= np.maximum(t.bump * gained, clear))
             & (bump["width"] >= max(2, t.bump_width * n))
             & (bump["at"] >= t.early * n)

@@ -103,7 +103,7 @@ class ValidationDivergence(BaseCheck):
             "still_gains": self._still_gains(batch, best, noise),
         }
         at_end = self._clearest_end(batch, floor, start, scale, noise)
-        turned = (raw_best < batch.points - 1) & (train_change <= self.thresholds.train_worsening)
+        turned = (raw_best < batch.points - 1) & ~(train_change > self.thresholds.train_worsening)
         at_end["margin"] = np.where(turned, at_end["margin"], CALM)
         return measured | at_end
 
@@ -175,13 +175,15 @@ class ValidationDivergence(BaseCheck):
         return np.minimum(np.maximum(turn, raw_best) + 1, batch.points - 1)
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
-        both = [
-            r for r in rows if r.points >= MIN_POINTS and math.isfinite(r["rise"]) and math.isfinite(r["train_change"])
-        ]
-        if not both:
+        measured = [r for r in rows if r.points >= MIN_POINTS and math.isfinite(r["rise"])]
+        trained = [r for r in measured if math.isfinite(r["train_change"])]
+        if not trained:
             return self.outcome(
                 "not_applicable", f"It takes training and validation curves of at least {MIN_POINTS} epochs."
             )
+        for row in measured:  # a metric of validation alone, such as mAP, is judged beside the run's training curve
+            row.values.update(train_change=(row if row in trained else trained[0])["train_change"])
+        both = [r for r in measured if not r["train_change"] > self.thresholds.train_worsening or r in trained]
         turned = [r for r in both if r["margin"] >= 0]
         if turned:
             leading = next((r for r in turned if r.pair.kind == "loss"), turned[0])

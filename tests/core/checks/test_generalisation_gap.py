@@ -53,3 +53,24 @@ def test_the_worst_pair_leads_the_evidence():
     found = outcome(RunHistory.from_arrays(train_loss=small, val_loss=small, train_z_loss=wide, val_z_loss=small))
     assert found.evidence[0].quantity == "z_loss"
     assert "z_loss" in found.summary
+
+
+def test_the_gap_has_an_interval_over_images_where_their_number_is_known():
+    few, many, unknown = (
+        outcome(with_accuracy(0.9, 0.7, params=params)) for params in ({"n_val": 50}, {"n_val": 50000}, {})
+    )
+    widths = []
+    for found in (few, many, unknown):
+        gap = next(e for e in found.evidence if e.name == "gap_final" and e.quantity == "accuracy")
+        assert gap.low <= gap.value <= gap.high
+        widths.append(gap.high - gap.low)
+    assert widths[0] > 0.2 > 0.02 > widths[1]
+    assert widths[2] < 0.01, "without the number of images it speaks of the epochs' spread only"
+
+
+def test_a_gap_that_few_images_explain_is_not_told_as_one():
+    found = outcome(with_accuracy(0.95, 0.83, params={"n_val": 12}))
+    assert found.state == "passed"
+    assert "12 validation images are too few" in found.summary
+    assert found.value("validation_images") == 12
+    assert outcome(with_accuracy(0.95, 0.83, params={"n_val": 500})).state == "issue"

@@ -45,5 +45,20 @@ def test_epochs_are_logged_axis_values():
     assert all(e.epoch is None or e.epoch % 10 == 0 for e in found.evidence)
 
 
-def test_three_epochs_are_too_few():
-    assert outcome(RunHistory.from_arrays(train_loss=[1, 0.5, 0.3], val_loss=[1, 0.9, 1.2])).state == "not_applicable"
+def test_two_epochs_are_too_few():
+    assert outcome(RunHistory.from_arrays(train_loss=[1, 0.5], val_loss=[1, 0.9])).state == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("val", "state"),
+    [
+        ([0.9, 1.0, 1.3], "issue"),
+        ([0.8, 0.7, 0.9, 1.2], "issue"),
+        ([1.0, 0.9, 1.2], "passed"),  # one worse epoch may be chance
+        ([0.8, 0.7, 0.9, 0.85], "passed"),  # not steady
+        ([0.8, 0.70, 0.72, 0.74], "passed"),  # too little for so few epochs
+    ],
+)
+def test_very_short_runs_are_judged_by_steady_large_rises_only(val, state):
+    train = [1.0, 0.6, 0.4, 0.3][: len(val)]
+    assert outcome(RunHistory.from_arrays(train_loss=train, val_loss=val)).state == state
