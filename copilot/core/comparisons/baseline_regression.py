@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import stats
 
 from copilot.core.checks.base import Thresholds, confidence_from, severity_of
 from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, listed
@@ -65,7 +65,7 @@ class BaselineRegression(BaseComparison):
                 "not_applicable",
                 "No noise is known to compare with: log the size of the validation set (n_val), or five epochs.",
             )
-        cut = float(stats.norm.isf(self.thresholds.alpha / judged.size))
+        cut = float(scipy.stats.norm.isf(self.thresholds.alpha / judged.size))
         scale = float(measured.best[at])
         worse = self._times(measured, drop, noise_best, cut, "drop", scale)
         opened = self._times(measured, wider, noise_gap, cut, "gap", scale)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import stats
 
 from copilot.core.checks.base import Thresholds, confidence_from
 from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, listed, say_p
@@ -88,7 +88,7 @@ class HyperparameterAssociation(BaseComparison):
         tested = [p for p in self._parameters(group, units) if self._test(p, gaps)]
         if not tested:
             return self.outcome("not_applicable", "The runs do not differ in any parameter that is more than a name.")
-        for parameter, p in zip(tested, stats.false_discovery_control([p.p for p in tested]), strict=True):
+        for parameter, p in zip(tested, scipy.stats.false_discovery_control([p.p for p in tested]), strict=True):
             parameter.p = float(p)
         tested.sort(key=lambda p: (p.p > t.alpha, -abs(p.effect)))
         enough = measured.size(t.change_score, t.change_loss, float(np.nanmedian(measured.best)))
@@ -133,7 +133,7 @@ class HyperparameterAssociation(BaseComparison):
         if len(y) < self.thresholds.min_runs or np.ptp(y) == 0:
             return False
         if parameter.numeric:
-            result = stats.spearmanr(parameter.values, y)
+            result = scipy.stats.spearmanr(parameter.values, y)
             parameter.effect, parameter.p = float(result.statistic), float(result.pvalue)
             ends = np.quantile(parameter.values, [1 / 3, 2 / 3])
             below, above = (np.median(y[m]) for m in (parameter.values <= ends[0], parameter.values >= ends[1]))
@@ -141,7 +141,7 @@ class HyperparameterAssociation(BaseComparison):
             parameter.high, parameter.low = ("large", "small") if parameter.effect > 0 else ("small", "large")
             return True
         parts = [y[parameter.values == c] for c in range(len(parameter.words))]
-        h, p = stats.kruskal(*parts)
+        h, p = scipy.stats.kruskal(*parts)
         share = (h - len(parts) + 1) / (len(y) - len(parts))  # eta squared of the ranks
         middles = np.array([np.median(part) for part in parts])
         parameter.effect, parameter.p, parameter.change = (

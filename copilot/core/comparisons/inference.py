@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import integrate, special, stats
+import scipy  # its parts load when first used: scipy.stats takes a second
 
 LEVEL = 0.95
 _EXPONENTS = np.geomspace(0.02, 2.0, 240)  # of power laws; published learning curves lie within 0.07 and 1
@@ -43,8 +43,8 @@ def corrected_mean(values: np.ndarray, test_to_train: float) -> Mean:
     error = float(np.std(values, ddof=1) * np.sqrt(1 / k + test_to_train))
     if error == 0:
         return Mean(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, k - 1)) * error
-    return Mean(mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, k - 1)))
+    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, k - 1)) * error
+    return Mean(mean, mean - half, mean + half, float(2 * scipy.stats.t.sf(abs(mean) / error, k - 1)))
 
 
 def modified_z(values: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ def outlier_p(values: np.ndarray) -> np.ndarray:
     rest = np.maximum((centred**2).sum() - centred**2 * k / (k - 1), 0.0)
     error = np.sqrt(rest / (k - 2) * (1 + 1 / (k - 1)))
     tiny = 1e-12 * np.sqrt(squares / k + 1e-300)
-    return np.minimum(2 * k * stats.t.sf(np.abs(values - mean) / np.maximum(error, tiny), k - 2), 1.0)
+    return np.minimum(2 * k * scipy.stats.t.sf(np.abs(values - mean) / np.maximum(error, tiny), k - 2), 1.0)
 
 
 def binomial_error(score: np.ndarray | float, n: np.ndarray | float) -> np.ndarray | float:
@@ -87,9 +87,9 @@ def expected_maximum(n: int) -> float:
     """Expected largest of `n` independent standard normal numbers, by numerical integration."""
 
     def tail(x: float) -> float:
-        return 1 - special.ndtr(x) ** n - special.ndtr(-x) ** n
+        return 1 - scipy.special.ndtr(x) ** n - scipy.special.ndtr(-x) ** n
 
-    return float(integrate.quad(tail, 0, 12, limit=200)[0])
+    return float(scipy.integrate.quad(tail, 0, 12, limit=200)[0])
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def fit_power_law(sizes: np.ndarray, errors: np.ndarray, target: float) -> Power
     a, b, residual = _lines(x, errors)
     best, freedom = int(residual.argmin()), n - 3
     noise = max(float(residual[best]), 1e-14)
-    limit = noise * (1 + float(stats.f.ppf(LEVEL, 1, freedom)) / freedom)
+    limit = noise * (1 + float(scipy.stats.f.ppf(LEVEL, 1, freedom)) / freedom)
     flat = float(((errors - errors.mean()) ** 2).sum())
     ratio = max(flat - noise, 0.0) / 2 / (noise / freedom)
     at = (target / largest) ** -_EXPONENTS
@@ -147,7 +147,7 @@ def fit_power_law(sizes: np.ndarray, errors: np.ndarray, target: float) -> Power
         c_low=float(likely.min()),
         c_high=float(likely.max()),
         explained=1 - noise / flat if flat > noise else 0.0,
-        p=float(stats.f.sf(ratio, 2, freedom)),
+        p=float(scipy.stats.f.sf(ratio, 2, freedom)),
         now=float(a[best] + b[best]),
         there=float(a[best] + b[best] * at[best]),
         there_low=max(there_low, 0.0),
