@@ -40,9 +40,9 @@ def compare_runs(
     findings, evidence = number_evidence(outcomes)
     return Comparison(
         subject=ComparisonSubject(
-            experiment=experiment,
-            baseline=group.baseline,
-            parent_run_id=group.parent,
+            experiment=_clean(experiment),
+            baseline=_clean(group.baseline),
+            parent_run_id=_clean(group.parent),
             quantity=group.quantity,
             analyzed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
@@ -66,14 +66,18 @@ def _run(check: ComparisonCheck, group: RunGroup, ignore: Mapping[str, str]) -> 
         return Outcome(code=check.code, title=check.title, state="error", summary=reason)
 
 
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean_text(text, 256)
+
+
 def _rows(group: RunGroup) -> tuple[ComparedRun, ...]:
     folds, measured, rows = fold_numbers(group), group.measured, []
     for i, member in enumerate(group.members):
         known = measured is not None and np.isfinite(measured.best[i])
         rows.append(
             ComparedRun(
-                run_id=member.run_id,
-                run_name=None if member.run_name is None else clean_text(member.run_name),
+                run_id=_clean(member.run_id),
+                run_name=_clean(member.run_name),
                 verdict=member.verdict,
                 best_value=float(f"{measured.logged(measured.best[i]):.6g}") if known else None,
                 best_epoch=axis_value(measured.epoch[i]) if known else None,

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -89,6 +90,14 @@ def _told_apart(sets: list[FoldSet], group: RunGroup) -> list[FoldSet]:
     return [replace(s, label=labels[s.members[0]]) for s in sets]
 
 
+def _shared_name(runs: Sequence[GroupMember]) -> str:
+    """What the names of the runs begin with, without a number cut in two; the first name where they share nothing."""
+    letters = zip(*((m.run_name or "")[:NAME_LENGTH] for m in runs), strict=False)
+    start = "".join(same[0] for same in takewhile(lambda own: len(set(own)) == 1, letters))
+    start = start.rstrip("0123456789") if start[-1:].isdigit() else start
+    return start.strip(" -_/.(#") or runs[0].label
+
+
 def _repeats(own: Sequence[tuple[int, int, GroupMember, str]]) -> Iterator[FoldSet]:
     """One set a repetition: the second run of a fold belongs to the second."""
     seen: dict[int, int] = defaultdict(int)
@@ -102,6 +111,6 @@ def _repeats(own: Sequence[tuple[int, int, GroupMember, str]]) -> Iterator[FoldS
         if len(entries) > 1:
             members, folds, runs, stems = zip(*sorted(entries, key=lambda e: (e[1], e[0])), strict=True)
             logged = max((fold_count(m.params) or 0 for m in runs), default=0)
-            label = stems[0][:60] or runs[0].label
+            label = stems[0][:NAME_LENGTH] or _shared_name(runs)
             label += f" (repetition {number + 1})" if number else ""
             yield FoldSet(label, members, folds, max(logged, len(members)))

@@ -32,7 +32,7 @@ _GROWS = re.compile(  # what people change along with the size of the training s
     r"^(?:n_|num_|max_|total_)?(?:epochs|steps|iterations)$|^batch_?size$|^steps_per_epoch$"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_FOLD_VALUE = re.compile(r"(?i)\s*(?:fold|cv|split)?[\s_#-]*(\d{1,4})(?:\.0+)?(?:\s*(?:of|/)\s*\d{1,4})?\s*")
+_FOLD_VALUE = re.compile(r"(?i)\s*(?:(?:fold|cv|split)[\s_#-]*)?(\d{1,4})(?:\.0+)?(?:\s*(?:of|/)\s*\d{1,4})?\s*")
 
 
 @lru_cache(maxsize=8192)
