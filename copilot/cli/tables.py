@@ -86,7 +86,7 @@ def group_table(runs: Table, together: Comparison) -> Group:
     if told:
         parts += [Text("Together", style="bold"), _findings(told), *_to_do(together.recommendations)]
     if silent:
-        parts.append(Text(f"Not told: {silent}", style="dim"))
+        parts.append(Text(f"Not judged: {silent}", style="dim"))
     return Group(*parts)
 
 
@@ -99,7 +99,7 @@ def group_markdown(together: Comparison) -> str:
         cells = (f"| {' | '.join(escape_markdown(c, 600) for c in row)} |" for row in rows)
         lines = ["| Together | State | What was found |", "|---|---|---|", *cells, *(["", *lines] if lines else [])]
     if silent:
-        lines += ["", f"Not told: {escape_markdown(silent, 600)}"]
+        lines += ["", f"Not judged: {escape_markdown(silent, 600)}"]
     return "\n".join(lines).strip("\n")
 
 

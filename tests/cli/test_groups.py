@@ -16,8 +16,8 @@ def test_crossval_prints_the_folds_and_what_they_say_together(run, cross_validat
     assert "medium severity" in together
     assert "Fold 3 stands apart" in " ".join(together.split())
     assert "Do " in together
-    assert "Not told: " in together
-    assert "OVF205" in together.split("Not told: ")[1]
+    assert "Not judged: " in together
+    assert "OVF205" in together.split("Not judged: ")[1]
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("low", 1), ("medium", 1), ("high", 0), (None, 0)])
@@ -43,7 +43,7 @@ def test_markdown_keeps_its_tables_whole(run, cross_validation):
     assert lines[start + 2].startswith("| OVF205 Regression against the baseline | high severity | worse")
     assert "<b>" not in ended.out
     assert [line for line in lines[start:] if line.startswith("- ")]
-    assert lines[-1].startswith("Not told: OVF201")
+    assert lines[-1].startswith("Not judged: OVF201")
 
 
 def test_scan_tells_the_group_too(run, cross_validation):

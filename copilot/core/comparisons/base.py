@@ -152,7 +152,7 @@ class RunGroup:
         scale, and the noise of a score is known from the size of the validation set.
         """
         asked = self.members if self.reference is None else self.members[self.reference : self.reference + 1]
-        known = {p.quantity for m in asked for p in m.history.pairs}
+        known = {p.quantity for m in asked for p in m.history.pairs if np.isfinite(p.val).any()}
         runs: Counter[str] = Counter()
         kinds = {}
         for member in self.members:
@@ -255,6 +255,11 @@ class BaseComparison(BaseCheck):
 def say_p(p: float) -> str:
     """A p-value as people read it."""
     return "p below 0.001" if p < 0.001 else f"p {p:.2g}"
+
+
+def counted(n: int, what: str) -> str:
+    """A number of things: ``1 run``, ``3 runs``."""
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

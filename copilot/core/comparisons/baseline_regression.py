@@ -37,7 +37,7 @@ class BaselineRegression(BaseComparison):
     Why it matters: a change that costs two points should stop a merge, and a difference within the noise should not.
 
     Source: the test of two proportions (A. Agresti, Categorical Data Analysis, 2013, section 3.1) at a level divided by
-    the number of runs (O. J. Dunn, JASA 56, 1961); noise of curves as in J. W. Gasser et al., Biometrika 73, 1986.
+    the number of runs (O. J. Dunn, JASA 56, 1961); noise of curves as in T. Gasser et al., Biometrika 73, 1986.
 
     When it is wrong: where both runs saw the same validation images, their errors go together and the test is more
     careful than it need be. Where sizes are unknown, the noise of a curve knows nothing of another seed: train the

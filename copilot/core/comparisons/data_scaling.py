@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import Thresholds, confidence_from, percent, severity_of
-from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup
+from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, counted
 from copilot.core.comparisons.inference import PowerLaw, fit_power_law
 from copilot.core.comparisons.params import configuration, moves_with_size
 from copilot.core.findings import Evidence, Outcome
@@ -66,11 +66,11 @@ class DataScaling(BaseComparison):
             )
         sizes, errors = group.n_train[chosen], measured.best[chosen]
         distinct = _distinct(sizes)
-        have = f"{len(sizes)} comparable runs of {distinct} training-set sizes"
+        have = f"{counted(len(sizes), 'comparable run')} of {counted(distinct, 'training-set size')}"
         if len(sizes) < t.min_runs or distinct < t.min_sizes or sizes.max() < t.min_span * sizes.min():
             return self.outcome(
                 "not_applicable",
-                f"{have[0].upper()}{have[1:]} are too few or too alike: it takes {t.min_runs} runs of {t.min_sizes} "
+                f"{have} is too little, or too much alike: it takes {t.min_runs} runs of {t.min_sizes} "
                 f"sizes that span a factor of {t.min_span:g}, equal in their other parameters.",
             )
         if errors.min() < 0:

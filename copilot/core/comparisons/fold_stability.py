@@ -157,12 +157,13 @@ class FoldStability(BaseComparison):
             if s.by_chance is not None and s.deviation <= 1.5 * s.by_chance:
                 text += " Validation sets of this size differ that much by chance alone."
         elif s.gap is not None and s.gap.low > 0:
-            text += f" The gap to training is {measured.amount(s.gap.value)}, in every likelihood more than none."
+            text += f" The gap to training is {measured.amount(s.gap.value)} ({say_p(s.gap.p)})."
         return text
 
     def _evidence(self, measured: Measured, s: _Spread) -> list[Evidence]:
         q, unit, label = measured.quantity, measured.unit, s.folds.label
         ends = sorted((measured.logged(s.mean.low), measured.logged(s.mean.high)))
+        ends = np.clip(ends, 0.0, 1.0).tolist() if measured.bounded else ends
         items = [
             self.fact(
                 "fold_mean", measured.logged(s.mean.value), unit, source=label, quantity=q, between=(ends[0], ends[1])

@@ -20,6 +20,7 @@ _NAMED = re.compile(
     r"(?:[\s_-]{0,2}(?:of|/)[\s_-]{0,2}(?P<k>\d{1,3}))?(?P<rest>.*)$"
 )
 SCANNED = 200  # characters of a run's name that are looked at
+_Entry = tuple[int, int, GroupMember, str]  # index, fold, run, its name without the fold
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,17 @@ def fold_sets(group: RunGroup) -> list[FoldSet]:
     """The cross-validations of a group, in the order of their first runs; each has two folds or more.
 
     A fold is told by a parameter or tag (``fold``, ``cv_fold``), else by the run's name. Folds of one set have the same
-    parent run, else the same name but for the number, and the same configuration. Where the group is the children of
-    one run that a person named, and no child tells its fold, each child is one.
+    parent run, or the same name but for the number and the same configuration; children of one run may be tuned fold
+    by fold. Where the group is the children of one run that a person named, and no child tells its fold, each is one.
     """
-    sets: dict[tuple, list[tuple[int, int, GroupMember, str]]] = defaultdict(list)
+    families: dict[tuple[bool, str], list[_Entry]] = defaultdict(list)
     for i, member in enumerate(group.members):
         found = _fold_of(member)
         if found is not None:
-            number, stem = found
-            family = member.parent_run_id or stem
-            sets[family, configuration(member.params, is_size)].append((i, number, member, stem))
-    found = [made for own in sets.values() for made in _repeats(own)]
+            family = (True, member.parent_run_id) if member.parent_run_id else (False, found[1])
+            families[family].append((i, found[0], member, found[1]))
+    sets = [own for (nested, _), all_ in families.items() for own in _by_configuration(all_, nested)]
+    found = [made for own in sets for made in _repeats(own)]
     if not found and group.parent and len(group.members) > 1:
         n = len(group.members)
         return [FoldSet("these runs", tuple(range(n)), tuple(range(1, n + 1)), n)]
@@ -98,10 +99,20 @@ def _shared_name(runs: Sequence[GroupMember]) -> str:
     return start.strip(" -_/.(#") or runs[0].label
 
 
-def _repeats(own: Sequence[tuple[int, int, GroupMember, str]]) -> Iterator[FoldSet]:
+def _by_configuration(own: list[_Entry], nested: bool) -> list[list[_Entry]]:
+    """Entries of one configuration each; children of one run with a number each belong together, however tuned."""
+    if nested and len({number for _, number, _, _ in own}) == len(own):
+        return [own]
+    alike: dict[tuple, list[_Entry]] = defaultdict(list)
+    for entry in own:
+        alike[configuration(entry[2].params, is_size)].append(entry)
+    return list(alike.values())
+
+
+def _repeats(own: Sequence[_Entry]) -> Iterator[FoldSet]:
     """One set a repetition: the second run of a fold belongs to the second."""
     seen: dict[int, int] = defaultdict(int)
-    repeats: dict[int, list[tuple[int, int, GroupMember, str]]] = defaultdict(list)
+    repeats: dict[int, list[_Entry]] = defaultdict(list)
     for entry in own:
         repeats[seen[entry[1]]].append(entry)
         seen[entry[1]] += 1

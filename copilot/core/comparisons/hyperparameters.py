@@ -11,7 +11,7 @@ import scipy
 from pydantic import Field
 
 from copilot.core.checks.base import Thresholds, confidence_from
-from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, listed, say_p
+from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, counted, listed, say_p
 from copilot.core.comparisons.folds import fold_numbers
 from copilot.core.comparisons.params import as_number, configuration, is_identifier, is_size
 from copilot.core.findings import Evidence, Outcome
@@ -83,7 +83,7 @@ class HyperparameterAssociation(BaseComparison):
         if len(units) < t.min_runs:
             return self.outcome(
                 "not_applicable",
-                f"{len(units)} configurations have a gap; it takes {t.min_runs} to see what goes with it.",
+                f"It takes {t.min_runs} configurations with a gap to see what goes with it; there {_are(len(units))}.",
             )
         tested = [p for p in self._parameters(group, units) if self._test(p, gaps)]
         if not tested:
@@ -161,10 +161,9 @@ class HyperparameterAssociation(BaseComparison):
             self.fact("parameters_tested", len(tested), source="parameters"),
         ]
         if not found:
-            text = f"None of {len(tested)} parameters goes with the {measured.quantity} gap over {runs} configurations"
-            return self.outcome(
-                "passed", f"{text}, beyond chance and by an amount that matters.", confidence=0.5, evidence=evidence
-            )
+            looked = f"None of {counted(len(tested), 'parameter')} goes with the {measured.quantity} gap"
+            text = f"{looked} over {runs} configurations, beyond chance and by an amount that matters."
+            return self.outcome("passed", text, confidence=0.5, evidence=evidence)
         text = f"Over {runs} configurations, {_say(measured, found[0])}"
         if len(found) > 1:
             text += f" So do {listed([p.names[0] for p in found[1:]])}."
@@ -181,6 +180,10 @@ class HyperparameterAssociation(BaseComparison):
             self.fact("corrected_p", p.p, source=source, quantity=q),
             self.fact("gap_difference", p.change, unit, source=source, quantity=q),
         ]
+
+
+def _are(n: int) -> str:
+    return f"{'is' if n == 1 else 'are'} {n}"
 
 
 def _say(measured: Measured, p: _Parameter) -> str:

@@ -77,7 +77,7 @@ def outlier_p(values: np.ndarray) -> np.ndarray:
 def binomial_error(score: np.ndarray | float, n: np.ndarray | float) -> np.ndarray | float:
     """Standard error of a share `score` measured on `n` images, with one success and one failure added.
 
-    The addition (A. Agresti and B. Coull, American Statistician 52, 1998) keeps a perfect score from being certain.
+    The addition (A. Agresti and B. Caffo, American Statistician 54, 2000) keeps a perfect score from being certain.
     """
     share = (np.clip(score, 0.0, 1.0) * n + 1) / (n + 2)
     return np.sqrt(share * (1 - share) / n)

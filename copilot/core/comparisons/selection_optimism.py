@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import Thresholds, confidence_from, percent
-from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup
+from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, counted
 from copilot.core.comparisons.folds import fold_numbers
 from copilot.core.comparisons.inference import binomial_error, expected_maximum
 from copilot.core.comparisons.params import configuration, plain_name
@@ -54,7 +54,8 @@ class SelectionOptimism(BaseComparison):
 
     When it is wrong: models that err on the same images share their luck, so that less is left to pick from and the
     optimism is smaller. Looks at the set that no run records (by hand, in other experiments) and the choice of the best
-    epoch make it larger. Folds are left out, for each has its own validation set.
+    epoch make it larger. Different validation sets of one size are taken for one. Folds are left out, for each has its
+    own.
     """
 
     code = "OVF204"
@@ -100,7 +101,8 @@ class SelectionOptimism(BaseComparison):
         single = np.array([i not in folds for i in range(len(group.members))], dtype=bool)
         usable = np.flatnonzero(single & np.isfinite(measured.best))
         if len(usable) < least:
-            return f"{len(usable)} runs (folds left out) have a validation {measured.quantity}; it takes {least}."
+            have = counted(len(usable), "run")
+            return f"It takes {least} runs to choose from; {have} with validation {measured.quantity}, folds left out."
         sizes = group.n_val[usable]
         if measured.bounded and np.isfinite(sizes).any():
             size, times = Counter(sizes[np.isfinite(sizes)].tolist()).most_common(1)[0]  # one validation set
@@ -121,7 +123,7 @@ def _optimism(best: np.ndarray, noise: float) -> tuple[float, float, float]:
     """Lead of the best run over the median, expected optimism of the best, spread of the better half.
 
     The spread is taken of the better half, around the median: failed runs say nothing of the choice. Of the best run's
-    distance, ``noise^2 / spread^2`` is luck; where the spread is below the noise, all of it.
+    distance, ``noise^2 / spread^2`` is luck; where the spread is below the noise, all of it. Never more than the lead.
     """
     middle = float(np.median(best))
     better = best[best <= middle] - middle
@@ -129,7 +131,7 @@ def _optimism(best: np.ndarray, noise: float) -> tuple[float, float, float]:
     lead = middle - float(best.min())
     if spread == 0:
         return lead, 0.0, 0.0
-    return lead, expected_maximum(len(best)) * min(noise, spread) ** 2 / spread, spread
+    return lead, min(expected_maximum(len(best)) * min(noise, spread) ** 2 / spread, lead), spread
 
 
 def _seed_noise(group: RunGroup, measured: Measured, usable: np.ndarray) -> float | None:

@@ -24,7 +24,7 @@ def test_steady_folds_pass_with_the_corrected_interval():
     assert (mean.low, mean.high) == pytest.approx((mean.value - half, mean.value + half), rel=1e-4)
     assert "90.3 % on average, give or take 0.9 points" in outcome.summary
     assert value(outcome, "fold_gap").value == pytest.approx(0.05)
-    assert "gap to training is 5.0 points" in outcome.summary
+    assert "gap to training is 5.0 points (p below 0.001)." in outcome.summary
 
 
 def test_the_correction_follows_the_sizes_where_they_are_known():

@@ -78,3 +78,18 @@ def test_set_sizes_that_differ_by_an_image_and_seeds_do_not_part_folds():
     assert fold_numbers(group(members)) == {0: 0, 1: 1, 2: 2}
     assert fold_numbers(group([replace(m, parent_run_id="p") for m in members])) == {0: 0, 1: 1, 2: 2}
     assert fold_numbers(group([replace(m, parent_run_id=p) for m, p in zip(members, "pqr", strict=True)])) == {}
+
+
+def test_children_of_one_run_may_be_tuned_fold_by_fold():
+    tuned = [run(0.8, name=f"r{i}", parent="p", fold=i, lr=10.0**-i) for i in range(4)]
+    assert [s.folds for s in fold_sets(group(tuned))] == [(0, 1, 2, 3)]
+    assert fold_sets(group([replace(m, parent_run_id=None) for m in tuned])) == []
+
+
+def test_sets_are_called_by_what_their_names_share():
+    def label(*names):
+        return fold_sets(group([run(0.8, name=n, fold=i) for i, n in enumerate(names)]))[0].label
+
+    assert label("resnet50-1", "resnet50-2") == "resnet50"
+    assert label("net-10", "net-11") == "net"
+    assert label("bold-fish", "calm-owl") == "bold-fish"
