@@ -11,7 +11,7 @@ from pydantic import Field
 from copilot.core.checks.base import Thresholds, confidence_from, percent
 from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, counted
 from copilot.core.comparisons.folds import fold_numbers
-from copilot.core.comparisons.inference import binomial_error, expected_maximum
+from copilot.core.comparisons.inference import binomial_error, expected_maximum, modified_z
 from copilot.core.comparisons.params import configuration, plain_name
 from copilot.core.findings import Outcome
 
@@ -20,6 +20,7 @@ MIN_REPEATS = 3  # degrees of freedom that the spread between seeds needs
 
 class OptimismThresholds(Thresholds):
     min_runs: int = Field(5, ge=3, description="Runs to choose from below which nothing is said.")
+    failed_z: float = Field(3.5, gt=0, description="Modified z-score above which a run failed and was no choice.")
     share: float = Field(0.5, gt=0, lt=1, description="Expected optimism over the lead of the best run that counts.")
     high_share: float = Field(0.8, gt=0, le=1, description="Share of medium severity.")
     least_score: float = Field(0.005, gt=0, lt=1, description="Optimism of a score below which it does not matter.")
@@ -107,16 +108,20 @@ class SelectionOptimism(BaseComparison):
         if measured.bounded and np.isfinite(sizes).any():
             size, times = Counter(sizes[np.isfinite(sizes)].tolist()).most_common(1)[0]  # one validation set
             if times >= least:
-                best = measured.best[usable[sizes == size]]
-                noise = float(binomial_error(1 - np.median(best), size))
-                return _Choice(best, noise, "binomial error of the score", size)
+                best = self._serious(measured.best[usable[sizes == size]])
+                return _Choice(best, _binomial_noise(best, size), "binomial error of the score", size)
         noise = _seed_noise(group, measured, usable)
         if noise is None:
             return (
                 "The noise of a validation score is not known: log the size of the validation set (n_val), or repeat a "
                 "configuration with other seeds (a parameter `seed`)."
             )
-        return _Choice(measured.best[usable], noise, "spread between seeds", None)
+        return _Choice(self._serious(measured.best[usable]), noise, "spread between seeds", None)
+
+    def _serious(self, best: np.ndarray) -> np.ndarray:
+        """Without runs that failed: far worse than the rest, they were never to be chosen."""
+        kept = best[modified_z(best) <= self.thresholds.failed_z]
+        return kept if len(kept) >= self.thresholds.min_runs else best
 
 
 def _optimism(best: np.ndarray, noise: float) -> tuple[float, float, float]:
@@ -132,6 +137,12 @@ def _optimism(best: np.ndarray, noise: float) -> tuple[float, float, float]:
     if spread == 0:
         return lead, 0.0, 0.0
     return lead, min(expected_maximum(len(best)) * min(noise, spread) ** 2 / spread, lead), spread
+
+
+def _binomial_noise(best: np.ndarray, images: float) -> float:
+    """Binomial error where the best run truly is: its score less the optimism that the median's error would give."""
+    first = float(binomial_error(1 - np.median(best), images))
+    return float(binomial_error(1 - best.min() - _optimism(best, first)[1], images))
 
 
 def _seed_noise(group: RunGroup, measured: Measured, usable: np.ndarray) -> float | None:

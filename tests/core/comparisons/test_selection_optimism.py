@@ -21,7 +21,8 @@ def tried(spread, n, n_val, rng):
 
 
 @pytest.mark.parametrize(
-    ("spread", "n", "low", "high"), [(0.0, 40, 0.7, 1.2), (0.01, 40, 0.8, 1.4), (0.02, 20, 0.8, 1.8)]
+    ("spread", "n", "low", "high"),
+    [(0.0, 40, 0.7, 1.2), (0.01, 40, 0.8, 1.4), (0.02, 20, 0.8, 1.6), (0.05, 40, 0.7, 1.6)],
 )
 def test_the_expected_optimism_is_that_of_simulated_choices(spread, n, low, high):
     rng, luck, told = np.random.default_rng(0), [], []
