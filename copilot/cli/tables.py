@@ -108,7 +108,7 @@ def _told(together: Comparison) -> tuple[list[Finding], str]:
     silent = ("not_applicable", "ignored", "skipped")
     told = [f for f in together.findings if f.state not in silent]
     rest = [f"{f.code} {f.title}" for f in together.findings if f.state in silent]
-    return told, ", ".join(rest) + " (`--format json` says why)." if rest else ""
+    return told, ", ".join(rest) + " (--format json says why)." if rest else ""
 
 
 def _state(finding: Finding) -> str:

@@ -20,6 +20,7 @@ from copilot.core.statistics import noise_scale, tail_length
 from copilot.utils.validators import clean_text
 
 NAME_LENGTH = 60
+_COUNTED = ("runs", "folds", "images", "sizes", "configurations", "parameters", "cross-validations")
 
 
 @dataclass(frozen=True)
@@ -273,5 +274,4 @@ def _tidy(value: float | str, unit: str) -> float | int | str:
         return clean_text(value, 200)
     if not np.isfinite(value):
         return float("nan")
-    whole = unit in ("runs", "folds", "images", "sizes", "configurations")
-    return axis_value(value) if whole and float(value).is_integer() else float(f"{value:.6g}")
+    return axis_value(value) if unit in _COUNTED else float(f"{value:.6g}")

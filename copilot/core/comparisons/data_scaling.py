@@ -70,7 +70,7 @@ class DataScaling(BaseComparison):
         if len(sizes) < t.min_runs or distinct < t.min_sizes or sizes.max() < t.min_span * sizes.min():
             return self.outcome(
                 "not_applicable",
-                f"{have} is too little, or too much alike: it takes {t.min_runs} runs of {t.min_sizes} "
+                f"From {have} no curve can be drawn: it takes {t.min_runs} runs of {t.min_sizes} "
                 f"sizes that span a factor of {t.min_span:g}, equal in their other parameters.",
             )
         if errors.min() < 0:

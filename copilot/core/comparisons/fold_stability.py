@@ -92,7 +92,7 @@ class FoldStability(BaseComparison):
         text = self._text(measured, worst)
         if len(spreads) > 1:
             text += f" It is the least steady of {len(spreads)} cross-validations."
-            evidence.append(self.fact("cross_validations", len(spreads), source="folds"))
+            evidence.append(self.fact("cross_validations", len(spreads), "cross-validations"))
         if better:
             text += f" {better[0]}"
             evidence.extend(better[1])

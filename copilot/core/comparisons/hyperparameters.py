@@ -13,7 +13,7 @@ from pydantic import Field
 from copilot.core.checks.base import Thresholds, confidence_from
 from copilot.core.comparisons.base import BaseComparison, Measured, RunGroup, counted, listed, say_p
 from copilot.core.comparisons.folds import fold_numbers
-from copilot.core.comparisons.params import as_number, configuration, is_identifier, is_size
+from copilot.core.comparisons.params import as_number, configuration, is_held_out_size, is_identifier, is_size
 from copilot.core.findings import Evidence, Outcome
 from copilot.utils.validators import clean_text
 
@@ -101,7 +101,7 @@ class HyperparameterAssociation(BaseComparison):
         logged = Counter(name for own in params for name in own)
         least, together = self.thresholds.min_runs, {}
         for name, times in logged.most_common(MAX_PARAMETERS):
-            if times >= least and not is_identifier(name):
+            if times >= least and not is_identifier(name) and not is_held_out_size(name):
                 made = self._read(name, [(i, own[name]) for i, own in enumerate(params) if name in own])
                 if made is not None:
                     _, codes = np.unique(made.values, return_inverse=True)
@@ -158,7 +158,7 @@ class HyperparameterAssociation(BaseComparison):
         evidence = [e for p in (found or tested)[:MAX_SHOWN] for e in self._evidence(measured, p)]
         evidence += [
             self.fact("configurations", runs, "configurations"),
-            self.fact("parameters_tested", len(tested), source="parameters"),
+            self.fact("parameters_tested", len(tested), "parameters"),
         ]
         if not found:
             looked = f"None of {counted(len(tested), 'parameter')} goes with the {measured.quantity} gap"

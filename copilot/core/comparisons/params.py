@@ -59,6 +59,11 @@ def is_size(name: str) -> bool:
     return bool(_SIZE.match(plain_name(name)))
 
 
+def is_held_out_size(name: str) -> bool:
+    """Whether a parameter holds the size of a validation or test set, which shapes no model."""
+    return is_size(name) and bool(re.search(r"val|test", plain_name(name)))
+
+
 def moves_with_size(name: str) -> bool:
     """Whether a parameter usually changes with the size of the training set: a share, a version, epochs, the batch."""
     return is_size(name) or bool(_GROWS.search(plain_name(name)))

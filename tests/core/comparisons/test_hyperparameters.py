@@ -80,7 +80,8 @@ def test_parameters_that_change_together_are_tested_once():
 
 def test_identifiers_and_constants_are_left_out():
     members = [
-        run(0.8, 0.01 * i, name=f"r{i}", seed_number=1, run_id=i, seed=i, data_path=f"/x/{i}") for i in range(12)
+        run(0.8, 0.01 * i, name=f"r{i}", seed_number=1, run_id=i, seed=i, data_path=f"/x/{i}", n_val=i)
+        for i in range(12)
     ]
     outcome = judge(members)
     assert outcome.state == "not_applicable"

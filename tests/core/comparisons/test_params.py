@@ -7,6 +7,7 @@ from copilot.core.comparisons.params import (
     configuration,
     fold_count,
     fold_number,
+    is_held_out_size,
     is_identifier,
     is_size,
     moves_with_size,
@@ -109,6 +110,8 @@ def test_sizes_and_what_moves_with_them():
     assert is_size("n_train")
     assert is_size("val_size")
     assert not is_size("image_size")
+    assert is_held_out_size("n_val")
+    assert not is_held_out_size("n_train")
     assert moves_with_size("train_fraction")
     assert moves_with_size("epochs")
     assert not moves_with_size("lr")
