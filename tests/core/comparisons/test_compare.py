@@ -96,6 +96,25 @@ def test_what_is_true_of_every_comparison(name):
     assert len(document.runs) == len(members)
 
 
+CONTRACT = {
+    "": {"schema_version", "subject", "runs", "findings", "evidence", "recommendations"},
+    "subject": {"kind", "experiment", "baseline", "parent_run_id", "quantity", "analyzed_at"},
+    "runs": {"run_id", "run_name", "verdict", "best_value", "best_epoch", "gap", "fold", "n_train"},
+    "findings": {"code", "title", "state", "severity", "confidence", "summary", "evidence"},
+    "evidence": {"id", "name", "value", "unit", "epoch", "source", "quantity", "low", "high"},
+    "recommendations": {"id", "action", "why", "expected_effect", "finding_codes", "papers"},
+}
+
+
+def test_the_json_has_the_keys_that_scripts_rely_on():
+    document = json.loads(compared(_planted(), baseline="r0").model_dump_json())
+    for place, keys in CONTRACT.items():
+        found = document[place] if place else document
+        parts = found if isinstance(found, list) else [found]
+        assert parts, place
+        assert all(set(part) == keys for part in parts), place
+
+
 def test_numbers_in_sentences_are_in_the_evidence():
     document = compared(_planted(), baseline="r0")
     known = document.evidence_by_id()
