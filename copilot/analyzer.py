@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from copilot.chat.answers import Answer
     from copilot.core.checks.base import Check
     from copilot.core.checks.describe import CheckDescription
+    from copilot.core.comparisons.base import ComparisonCheck
+    from copilot.core.comparisons.document import Comparison
     from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
@@ -53,13 +55,22 @@ class CopilotAnalyzer:
     # What the verbs stand on, made when first used.
 
     @cached_property
-    def checks(self) -> list[Check]:
-        """Every curve check with its thresholds."""
-        from copilot.core.checks import load_checks
+    def _all_checks(self) -> tuple[list[Check], list[ComparisonCheck]]:
+        from copilot.core.comparisons import load_all_checks
         from copilot.plugins import third_party_checks
 
         detection = self.settings.detection
-        return load_checks(detection.checks, detection.thresholds, third_party_checks(), detection.ignore)
+        return load_all_checks(detection.checks, detection.thresholds, third_party_checks(), detection.ignore)
+
+    @property
+    def checks(self) -> list[Check]:
+        """Every curve check with its thresholds."""
+        return self._all_checks[0]
+
+    @property
+    def comparison_checks(self) -> list[ComparisonCheck]:
+        """Every check of a group of runs with its thresholds."""
+        return self._all_checks[1]
 
     @cached_property
     def source(self) -> MlflowSource:
@@ -123,7 +134,7 @@ class CopilotAnalyzer:
     def scan(
         self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None
     ) -> AnalysisList:
-        """Analyse every run of an experiment (default: the one in the settings)."""
+        """Analyse every run of an experiment (default: the one in the settings), and compare them."""
         name = experiment or self.settings.mlflow.experiment_name
         if not name:
             known = ", ".join(e.name for e in self.source.experiments()[:8])
@@ -131,13 +142,45 @@ class CopilotAnalyzer:
                 "No experiment was named.", f"Pass one of: {known}" if known else "Pass --experiment NAME."
             )
         runs = self.source.runs(name, limit=limit)
-        return self._analyse_runs([r.run_id for r in runs], kind="run", progress=progress)
+        return self._analyse_runs([r.run_id for r in runs], kind="run", together={}, progress=progress)
 
-    def compare(self, run_ids: Sequence[str], *, progress: Progress = None) -> AnalysisList:
-        """Analyse the named runs, in that order."""
-        if len(run_ids) < 2:
+    def compare(
+        self, run_ids: Sequence[str], baseline: str | None = None, *, progress: Progress = None
+    ) -> AnalysisList:
+        """Analyse the named runs, in that order, and compare them with one of them.
+
+        Parameters
+        ----------
+        run_ids : sequence of str
+        baseline : str, optional
+            Run id of what the others are measured against. Default: the first run.
+        """
+        ids = list(dict.fromkeys([*([baseline] if baseline else []), *run_ids]))
+        if len(ids) < 2:
             raise InputError("Comparing takes two runs or more.", "Pass their ids.")
-        results = self._analyse_runs(list(run_ids), kind="run", progress=progress)
+        ids = ids if baseline not in run_ids else list(dict.fromkeys(run_ids))
+        return self._compared(ids, {"baseline": baseline or ids[0]}, progress)
+
+    def crossval(self, parent_run_id: str, *, progress: Progress = None) -> AnalysisList:
+        """Analyse the folds of a cross-validation, the child runs of `parent_run_id`, and compare them.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        InputError
+            It has no child runs, or none that can be analysed.
+        """
+        children = self.source.children(parent_run_id)
+        if not children:
+            raise InputError(
+                f"The run {clean_text(parent_run_id, 60)} has no child runs.",
+                "Pass the run that the folds were started in, or the folds themselves to `compare`.",
+            )
+        return self._compared([r.run_id for r in children], {"parent": parent_run_id}, progress)
+
+    def _compared(self, run_ids: Sequence[str], together: Mapping[str, Any], progress: Progress) -> AnalysisList:
+        results = self._analyse_runs(run_ids, kind="run", together=together, progress=progress)
         if not results:
             raise InputError(f"None of the runs can be analysed. {next(iter(results.failed.values()))}")
         return results
@@ -149,8 +192,10 @@ class CopilotAnalyzer:
         kind: str,
         model_uri: str | None = None,
         extra: Sequence[Outcome] = (),
+        together: Mapping[str, Any] | None = None,
         progress: Progress = None,
     ) -> AnalysisList:
+        """Read and analyse runs; with `together` (fields of `RunGroup`) compare them too."""
         histories, failed = {}, {}
         names = self.settings.metrics
         read = self.source.histories(run_ids, train_pattern=names.train, val_pattern=names.val, progress=progress)
@@ -169,7 +214,35 @@ class CopilotAnalyzer:
         uri = self.source.public_uri
         for result in results:
             self.store.save_analysis(result.analysis, uri)
+        if together is not None:
+            results.comparison = self._compare(histories, results, together)
         return results
+
+    def _compare(
+        self, histories: Mapping[str, RunHistory], results: AnalysisList, together: Mapping[str, Any]
+    ) -> Comparison:
+        from copilot.core.comparisons.base import GroupMember, RunGroup
+        from copilot.core.comparisons.compare import compare_runs
+
+        runs, detection = self.source.runs_by_id(histories), self.settings.detection
+        members = tuple(
+            GroupMember(
+                history=histories[run_id],
+                run_id=run_id,
+                run_name=runs[run_id].name,
+                parent_run_id=runs[run_id].parent_run_id,
+                tags=runs[run_id].tags,
+                verdict=result.diagnosis.verdict,
+            )
+            for run_id, result in zip(histories, results, strict=True)
+        )
+        experiments = {r.analysis.subject.experiment for r in results}
+        return compare_runs(
+            RunGroup(members, preference=detection.metrics, **together),
+            self.comparison_checks,
+            ignore=detection.ignore,
+            experiment=experiments.pop() if len(experiments) == 1 else None,
+        )
 
     def _analyse(
         self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()
@@ -334,7 +407,8 @@ class CopilotAnalyzer:
         """Every check with its documentation and the thresholds in force."""
         from copilot.core.checks.describe import describe
 
-        return [describe(check, self.settings.detection.ignore) for check in self.checks]
+        known = (*self.checks, *self.comparison_checks)
+        return [describe(check, self.settings.detection.ignore) for check in known]
 
 
 def _versions() -> dict[str, str]:

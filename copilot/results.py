@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from copilot.core.comparisons.document import Comparison
 from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation
 from copilot.errors import InputError
 from copilot.reporting import render
@@ -127,15 +128,31 @@ class AnalysisResult:
 
 
 class AnalysisList(list[AnalysisResult]):
-    """Many analysed runs, in the order asked for. ``failed`` maps runs that could not be read to the reason."""
+    """Many analysed runs, in the order asked for.
 
-    def __init__(self, results: Iterable[AnalysisResult] = (), failed: dict[str, str] | None = None) -> None:
+    Attributes
+    ----------
+    failed : dict
+        Runs that could not be read, with the reason.
+    comparison : Comparison or None
+        What the runs say together, where a verb compared them.
+    """
+
+    def __init__(
+        self,
+        results: Iterable[AnalysisResult] = (),
+        failed: dict[str, str] | None = None,
+        comparison: Comparison | None = None,
+    ) -> None:
         super().__init__(results)
         self.failed = failed or {}
+        self.comparison = comparison
 
     def to_json(self, indent: int | None = 2) -> str:
-        """``{"schema_version", "analyses": [...]}``, and ``failed`` where runs could not be read."""
+        """``{"schema_version", "analyses": [...]}``, ``failed`` runs, and the ``comparison`` where there is one."""
         document = {"schema_version": SCHEMA_VERSION, "analyses": [r.to_dict() for r in self], "failed": self.failed}
+        if self.comparison is not None:
+            document["comparison"] = json.loads(self.comparison.model_dump_json())
         return json.dumps(document, indent=indent, allow_nan=False)
 
     def to_frame(self) -> pd.DataFrame:

@@ -56,6 +56,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory):
         return build_demo(shared / "demo")
 
 
+@dataclass(frozen=True)
+class CrossValidation:
+    """An SQLite MLflow store with the folds of a cross-validation; run ids by what they are."""
+
+    uri: str
+    runs: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def cross_validation(tmp_path_factory: pytest.TempPathFactory) -> CrossValidation:
+    """A store that MLflow's own client wrote. Read it, do not change it."""
+    from tests.integrations.mlflow_stores import write_cross_validation
+
+    uri = f"sqlite:///{tmp_path_factory.mktemp('folds') / 'mlflow.db'}"
+    return CrossValidation(uri, write_cross_validation(uri))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of published histories, images and MLflow stores that may lie beside the repository."""

@@ -30,6 +30,7 @@ LAYERS = [
     ["copilot.core.causes", "copilot.core.confidence", "copilot.core.counterfactual"],
     ["copilot.core.diagnosis"],
     ["copilot.core.remedies"],
+    ["copilot.core.comparisons"],
     ["copilot.core.analysis"],
     ["copilot.probes"],
     ["copilot.integrations"],

@@ -1,4 +1,4 @@
-"""Commands about runs: analyze, scan, compare, report, ask."""
+"""Commands about runs: analyze, scan, compare, crossval, report, ask."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def analyze(
 @FAIL_ON
 @common()
 def scan(session: Session, experiment: str | None, limit: int | None, fail_on: str | None) -> int:
-    """Judge every run of an experiment."""
+    """Judge every run of an experiment, and what they say together."""
     with session.progress("Reading runs") as progress:
         results = session.analyzer().scan(experiment, limit=limit, progress=progress)
     _show_many(session, results)
@@ -47,12 +47,28 @@ def scan(session: Session, experiment: str | None, limit: int | None, fail_on: s
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="RUN RUN...")
+@click.option("--baseline", metavar="ID", help="Run that the others are measured against. Default: the first.")
 @FAIL_ON
 @common()
-def compare(session: Session, runs: tuple[str, ...], fail_on: str | None) -> int:
-    """Judge the named runs, side by side."""
+def compare(session: Session, runs: tuple[str, ...], baseline: str | None, fail_on: str | None) -> int:
+    """Judge the named runs, side by side and against a baseline."""
+    if baseline is not None:
+        session.one_run(baseline=baseline)
     with session.progress("Reading runs") as progress:
-        results = session.analyzer().compare(runs, progress=progress)
+        results = session.analyzer().compare(runs, baseline, progress=progress)
+    _show_many(session, results)
+    return exit_code(results, fail_on)
+
+
+@click.command()
+@click.option("--parent-run", metavar="ID", required=True, help="Run that holds the folds as child runs.")
+@FAIL_ON
+@common()
+def crossval(session: Session, parent_run: str, fail_on: str | None) -> int:
+    """Judge the folds of a cross-validation, and how well they agree."""
+    session.one_run(parent_run=parent_run)
+    with session.progress("Reading folds") as progress:
+        results = session.analyzer().crossval(parent_run, progress=progress)
     _show_many(session, results)
     return exit_code(results, fail_on)
 
@@ -104,7 +120,9 @@ def exit_code(results, fail_on: str | None) -> int:
         return 0
     from copilot.core.findings import SEVERITIES
 
-    worst = max((SEVERITIES.index(f.severity) for r in results for f in r.findings if f.state == "issue"), default=0)
+    together = getattr(results, "comparison", None)
+    findings = [f for r in (*results, *([together] if together else [])) for f in r.findings]
+    worst = max((SEVERITIES.index(f.severity) for f in findings if f.state == "issue"), default=0)
     return int(worst >= SEVERITIES.index(fail_on))
 
 
@@ -120,14 +138,16 @@ def _show(session: Session, result) -> None:
 
 
 def _show_many(session: Session, results) -> None:
-    from copilot.cli.tables import markdown_rows, runs_table
+    from copilot.cli.tables import group_markdown, group_table, markdown_rows, runs_table
 
+    analyses, together = [r.analysis for r in results], results.comparison
     if session.format == "json":
         session.emit(results.to_json())
     elif session.format == "markdown":
-        session.emit(markdown_rows([r.analysis for r in results]))
+        below = f"\n\n{group_markdown(together)}" if together else ""
+        session.emit(markdown_rows(analyses) + below)
     else:
-        session.show(runs_table([r.analysis for r in results]))
+        session.show(group_table(runs_table(analyses), together) if together else runs_table(analyses))
     for run_id, reason in results.failed.items():
         if not session.quiet:
             print(f"Left out {run_id}: {reason}", file=sys.stderr)  # noqa: T201 - a line on stderr

@@ -19,6 +19,7 @@ _COMMANDS = {
     "analyze": "analysis",
     "scan": "analysis",
     "compare": "analysis",
+    "crossval": "analysis",
     "report": "analysis",
     "ask": "analysis",
     "validate": "witnesses",

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from copilot.core.findings import Analysis
+from copilot.core.findings import Analysis, Finding, Recommendation
 from copilot.reporting import words
 from copilot.reporting.check_page import alias_lines, change_lines, mute_lines, muted_words, value_text
 from copilot.reporting.markdown import escape_markdown
@@ -22,6 +22,7 @@ from copilot.utils.validators import clean_text
 
 if TYPE_CHECKING:
     from copilot.core.checks.describe import CheckDescription
+    from copilot.core.comparisons.document import Comparison
     from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.papers import ResearchResult
     from copilot.health import HealthItem
@@ -49,29 +50,73 @@ def analysis_table(analysis: Analysis) -> Group:
     if causes:
         why = "; ".join(f"{words.cause_label(c.cause)} {words.percent_sure(c.probability)}" for c in causes)
         parts += [Text.assemble(("Why   ", "bold"), why)]
-    for i, item in enumerate(analysis.recommendations):
-        papers = f" ({', '.join(item.papers)})" if item.papers else ""
-        parts.append(Text.assemble(("Do    " if i == 0 else "      ", "bold"), f"{item.action}{papers}"))
-    parts += [Text(""), _findings(analysis)]
+    parts += _to_do(analysis.recommendations)
+    parts += [Text(""), _findings(analysis.findings)]
     parts += [Text(f"Repaired: {clean_text(w)}", style="dim") for w in analysis.history.warnings]
     return Group(*parts)
 
 
-def _findings(analysis: Analysis) -> Table:
+def _findings(findings: Sequence[Finding]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Check", "State", "What was found", "Evidence"):
         table.add_column(name, overflow="fold")
-    for f in analysis.findings:
+    for f in findings:
         style = SEVERITY_STYLES[f.severity] if f.state == "issue" else STATE_STYLES[f.state]
-        word = f"{f.severity} severity" if f.state == "issue" else words.state_label(f.state).lower()
         cited = f"{f.evidence[0]}-{f.evidence[-1]}" if len(f.evidence) > 1 else "".join(f.evidence)
         table.add_row(
             f"{f.code} {clean_text(f.title, 60)}".strip(),
-            Text(f"{style.glyph} {word}", style.rich),
+            Text(f"{style.glyph} {_state(f)}", style.rich),
             clean_text(f.summary, 500),
             cited,
         )
     return table
+
+
+def _to_do(recommendations: Sequence[Recommendation]) -> list[Text]:
+    return [
+        Text.assemble(("Do    " if i == 0 else "      ", "bold"), f"{item.action}{_papers(item)}")
+        for i, item in enumerate(recommendations)
+    ]
+
+
+def _papers(item: Recommendation) -> str:
+    return f" ({', '.join(item.papers)})" if item.papers else ""
+
+
+def group_table(runs: Table, together: Comparison) -> Group:
+    """Many runs and what they say together; checks with nothing to say share one dim line."""
+    told, silent = _told(together)
+    parts: list[Any] = [runs]
+    if told:
+        parts += [Text("Together", style="bold"), _findings(told), *_to_do(together.recommendations)]
+    if silent:
+        parts.append(Text(f"Not judged: {silent}", style="dim"))
+    return Group(*parts)
+
+
+def group_markdown(together: Comparison) -> str:
+    """What runs say together, for a pull request."""
+    told, silent = _told(together)
+    rows = ((f"{f.code} {f.title}", _state(f), f.summary) for f in told)
+    lines = [f"- {escape_markdown(f'{item.action}{_papers(item)}', 600)}" for item in together.recommendations]
+    if told:
+        cells = (f"| {' | '.join(escape_markdown(c, 600) for c in row)} |" for row in rows)
+        lines = ["| Together | State | What was found |", "|---|---|---|", *cells, *(["", *lines] if lines else [])]
+    if silent:
+        lines += ["", f"Not judged: {escape_markdown(silent, 600)}"]
+    return "\n".join(lines).strip("\n")
+
+
+def _told(together: Comparison) -> tuple[list[Finding], str]:
+    """Findings worth a line, and one line for those that had nothing to judge or are muted."""
+    silent = ("not_applicable", "ignored", "skipped")
+    told = [f for f in together.findings if f.state not in silent]
+    rest = [f"{f.code} {f.title}" for f in together.findings if f.state in silent]
+    return told, ", ".join(rest) + " (--format json says why)." if rest else ""
+
+
+def _state(finding: Finding) -> str:
+    return f"{finding.severity} severity" if finding.state == "issue" else words.state_label(finding.state).lower()
 
 
 def runs_table(analyses: Sequence[Analysis]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from copilot.core.findings import CauseName, Diagnosis, Outcome, Recommendation
+from copilot.core.findings import SEVERITIES, CauseName, Diagnosis, Outcome, Recommendation
 
 MAX_RECOMMENDATIONS = 5
 LIKELY = 0.15  # causes less probable than this call for no action
@@ -149,6 +149,29 @@ _LOG_MORE = Remedy(
     "Without both curves nothing can be said about generalisation.",
     "A verdict at the next run.",
 )
+_OTHER_SPLITS = Remedy(
+    "repeat-folds",
+    "Look at the images of the fold that stands apart, keep classes and groups (patients, videos) even across folds, "
+    "and repeat the cross-validation with other splits.",
+    "Folds disagree by more than the differences between models.",
+    "A narrower interval: differences between models can be told from chance.",
+    ("doi:10.1023/A:1024068626366", "arxiv:1811.12808"),
+)
+_TURN_KNOB = Remedy(
+    "turn-the-knob",
+    "Try the values that go with a narrow gap, changing only that parameter, with two seeds or more.",
+    "Across the runs of the experiment the gap goes with this parameter.",
+    "A narrower gap if the parameter is the reason; the runs tell.",
+    ("arxiv:1803.09820", "arxiv:2103.03098"),
+)
+_FIND_CHANGE = Remedy(
+    "find-the-change",
+    "List what differs from the baseline (parameters, data version, code), undo half of it, and train both with a few "
+    "seeds.",
+    "The run is worse than the baseline beyond noise.",
+    "The change that costs the score, or proof that it was the seed.",
+    ("arxiv:2103.03098",),
+)
 
 _PAST_BUMP = Remedy(
     "past-the-bump",
@@ -159,6 +182,16 @@ _PAST_BUMP = Remedy(
 )
 
 # The same actions for other reasons.
+_MORE_DATA_HELPS = _DATA._replace(
+    action="Collect or label more training images: about twice as many.",
+    why="Validation error still falls as a power law with the number of training images.",
+    expected_effect="The improvement that the learning curve predicts, within its interval.",
+    papers=("arxiv:1712.00409", "arxiv:1707.02968"),
+)
+_CHOSEN_TOO_OFTEN = _FRESH_VALIDATION._replace(
+    why="So many runs were compared on the validation set that the best one's lead may be luck.",
+    papers=("arxiv:1909.03004", "arxiv:1902.10811", "doi:10.1186/1471-2105-7-91"),
+)
 _SHIFTED = _SHIFT._replace(why="The two sets of images differ measurably.")
 _LABELS_MIXED = _LABELS._replace(why="Classes are mistaken for each other; wrong labels are one reason.")
 _WEAK_KINDS = _DATA._replace(
@@ -194,6 +227,11 @@ BY_CODE: dict[str, tuple[Remedy, ...]] = {
     "OVF104": (_RATE,),
     "OVF105": (_SHORTER,),
     "OVF106": (_STOP,),
+    "OVF201": (_OTHER_SPLITS,),
+    "OVF202": (_MORE_DATA_HELPS,),
+    "OVF203": (_TURN_KNOB,),
+    "OVF204": (_CHOSEN_TOO_OFTEN, _LARGER_VALIDATION),
+    "OVF205": (_FIND_CHANGE,),
     "OVF401": (_SHIFTED, _BALANCE),
     "OVF501": (_BALANCE, _AUGMENT),
     "OVF502": (_AUGMENT, _DECAY),
@@ -235,6 +273,19 @@ def recommend(diagnosis: Diagnosis, outcomes: Sequence[Outcome]) -> tuple[Recomm
             want(remedy, [outcome.code])
     if diagnosis.verdict == "inconclusive" and not wanted:
         want(_for_doubt({o.code: o for o in outcomes}), [])
+    return tuple(
+        Recommendation(**remedy._asdict(), finding_codes=tuple(codes))
+        for remedy, codes in list(wanted.values())[:MAX_RECOMMENDATIONS]
+    )
+
+
+def recommend_for(outcomes: Sequence[Outcome]) -> tuple[Recommendation, ...]:
+    """What to do about the issues of a group of runs, the worst first."""
+    wanted: dict[str, tuple[Remedy, list[str]]] = {}
+    issues = [o for o in outcomes if o.state == "issue"]
+    for outcome in sorted(issues, key=lambda o: -SEVERITIES.index(o.severity)):
+        for remedy in BY_CODE.get(outcome.code, ()):
+            wanted.setdefault(remedy.id, (remedy, []))[1].append(outcome.code)
     return tuple(
         Recommendation(**remedy._asdict(), finding_codes=tuple(codes))
         for remedy, codes in list(wanted.values())[:MAX_RECOMMENDATIONS]

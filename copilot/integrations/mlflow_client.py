@@ -91,10 +91,26 @@ class MlflowSource:
         """
         return self._store.run(run_id)
 
+    def children(self, parent_run_id: str) -> list[RunInfo]:
+        """Runs that a run holds (such as the folds of a cross-validation), oldest first.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        """
+        parent = self._store.run(parent_run_id)
+        runs = self._store.runs(parent.experiment_id, None, False)
+        return [r for r in runs if r.parent_run_id == parent.run_id]
+
+    def runs_by_id(self, run_ids: Iterable[str]) -> dict[str, RunInfo]:
+        """Runs without their curves; those that `histories` has just read are not read again."""
+        return {run_id: self._seen.get(run_id) or self._store.run(run_id) for run_id in run_ids}
+
     def run_infos(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """For each run what an analysis says of its subject: id, name, experiment and when it ended."""
         names = {e.experiment_id: e.name for e in self._store.experiments()}
-        infos = {run_id: self._seen.get(run_id) or self._store.run(run_id) for run_id in run_ids}
+        infos = self.runs_by_id(run_ids)
         return {
             run_id: {
                 "run_id": info.run_id,

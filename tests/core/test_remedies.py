@@ -27,10 +27,11 @@ def test_every_cause_has_a_remedy():
 
 
 def test_every_code_of_a_finding_has_a_remedy():
+    from copilot.core.comparisons import BUILT_IN as COMPARISONS
     from copilot.core.datasets import CODE
     from copilot.integrations.deepchecks.catalogue import CHECKS
 
-    codes = {c.code for c in BUILT_IN} | {CODE} | {code for code, _ in CHECKS.values()}
+    codes = {c.code for c in (*BUILT_IN, *COMPARISONS)} | {CODE} | {code for code, _ in CHECKS.values()}
     assert codes == set(BY_CODE)
     assert all(BY_CODE.values())
 

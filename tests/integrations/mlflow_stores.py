@@ -107,3 +107,33 @@ def write_with_client(uri: str) -> dict[str, str]:
     client.create_model_version("digit-net", "s3://nowhere/model", child)
     client.set_registered_model_alias("digit-net", "champion", 1)
     return {"experiment": experiment, "parent": parent, "child": child, "deleted": deleted}
+
+
+FOLD_SCORES = (0.90, 0.91, 0.70, 0.905, 0.898)  # the third fold stands apart
+
+
+def write_cross_validation(uri: str) -> dict[str, str]:
+    """Log a parent with five folds, one without children, and two single runs; their ids by what they are."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("cross-validation")
+
+    def log(name: str, score: float | None = None, parent: str | None = None, **params: object) -> str:
+        tags = {"mlflow.parentRunId": parent} if parent else {}
+        run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+        points = [] if score is None else [score - 0.5 * 0.6**e for e in range(20)]
+        metrics = [Metric("val_accuracy", v, 1_700_000_000_000 + e, e) for e, v in enumerate(points)]
+        metrics += [Metric("train_accuracy", v + 0.02, 1_700_000_000_000 + e, e) for e, v in enumerate(points)]
+        client.log_batch(run_id, metrics, [Param(k, str(v)) for k, v in params.items()])
+        client.set_terminated(run_id)
+        return run_id
+
+    parent = log("resnet", n_folds=5)
+    folds = {
+        f"fold {i}": log(f"resnet-fold-{i}", score, parent, fold=i, n_train=800, n_val=200)
+        for i, score in enumerate(FOLD_SCORES, 1)
+    }
+    better, worse = log("better", 0.92, n_val=2000), log("worse\x1b[31m|<b>", 0.85, n_val=2000)
+    return {"parent": parent, **folds, "childless": log("alone"), "better": better, "worse": worse}

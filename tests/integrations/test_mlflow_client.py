@@ -398,6 +398,9 @@ def test_server_file_and_folder_read_alike(server, tmp_path, monkeypatch):
     assert parent == from_file.run(ids["parent"])
     assert parent.datasets[0].source == "data/train"
     assert over_http.run(ids["child"]).parent_run_id == ids["parent"]
+    for store in (over_http, from_file):
+        assert [r.run_id for r in store.children(ids["parent"])] == [ids["child"]]
+        assert store.children(ids["child"]) == []
     assert over_http.registered_models() == from_file.registered_models()
     both = [store.histories([ids["parent"], ids["child"]]) for store in (over_http, from_file)]
     assert [series_of(h) for h in both[0].values()] == [series_of(h) for h in both[1].values()]

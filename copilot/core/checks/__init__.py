@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,7 +52,16 @@ def load_checks(
     ConfigError
         A code, name or threshold is not known, or a value is out of its range.
     """
-    classes = [*BUILT_IN, *plugins]
+    return make_checks([*BUILT_IN, *plugins], overrides, thresholds, ignore)
+
+
+def make_checks(
+    classes: Sequence[type[BaseCheck]],
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    ignore: Iterable[str] = (),
+) -> list[Any]:
+    """Make these checks, of one run or of a group; parameters and errors as in `load_checks`."""
     values: dict[str, dict[str, Any]] = {c.code: {} for c in classes}
     homes = {alias: (c.code, field) for c in classes for alias, field in c.aliases.items()}
     for name, value in (thresholds or {}).items():
@@ -62,8 +71,9 @@ def load_checks(
     for code, given in (overrides or {}).items():
         _known("detection.checks", code, values)
         values[code].update(given)
+    families = {c.code[:4] for c in classes}
     for code in ignore:
-        if not re.fullmatch(r"OVF[2-9]\d\d", code):  # the other families' codes are known when their tools run
+        if code[:4] in families or not re.fullmatch(r"OVF[2-9]\d\d", code):  # other families' tools know their codes
             _known("detection.ignore", code, values)
     named = {
         (c, field): f"detection.thresholds.{alias}"
