@@ -125,8 +125,9 @@ def _table(sets: dict[str, list[Case]], verdicts: dict[str, list[Diagnosis]]) ->
 
 
 def _called(case: Case, diagnosis: Diagnosis) -> Called:
+    """Our onset is the first epoch after the turn; planted, and named by the rules, is the turn, one epoch before."""
     onset = diagnosis.onset_epoch
-    return diagnosis.verdict == "overfitting", None if onset is None else int(onset)
+    return diagnosis.verdict == "overfitting", None if onset is None else int(onset) - 1
 
 
 def _row(name: str, sets: dict[str, list[Case]], called: dict[str, list[Called]]) -> dict[str, float]:

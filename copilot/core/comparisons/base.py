@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from copilot.core.causes import set_size
 from copilot.core.checks.base import BaseCheck, percent
 from copilot.core.comparisons.params import fold_number
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import Pair, RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
+from copilot.core.set_sizes import set_size
 from copilot.core.statistics import noise_scale, tail_length
 from copilot.utils.validators import clean_text
 
@@ -227,6 +227,8 @@ class ComparisonCheck(Protocol):
 
 class BaseComparison(BaseCheck):
     """What every comparison check shares: its thresholds, and the making of outcomes and evidence."""
+
+    scope: ClassVar[str] = "runs together"
 
     def fact(
         self,
