@@ -84,7 +84,7 @@ class StopWatch:
         self._jump_at = np.full(rows, -(10**9))
         self._best, self._best_level = np.full(rows, np.inf), np.full(rows, np.inf)
         self._start, self._train_then = np.full(rows, np.nan), np.full(rows, np.nan)
-        self._evidence = np.zeros(rows)
+        self._evidence, self._turned = np.zeros(rows), np.zeros(rows, bool)
 
     def copy(self) -> StopWatch:
         """An independent copy, to go back to."""
@@ -136,11 +136,12 @@ class StopWatch:
         train_change = train_level - self._train_then
         train_worse = train_change > t.train_worsening * np.abs(self._train_then)
         since, waited = self._seen - self._best_at, t.wait + t.wait_share * self._best_at
-        turned = there & (self._seen > t.warm_up) & (rise > needed) & (ratio > t.noise_ratio)
+        turned = (self._seen > t.warm_up) & (rise > needed) & (ratio > t.noise_ratio)
         turned &= (self._evidence > t.evidence) & (since >= waited) & ~(level < before - error)
         turned &= ~train_worse & (self._seen - self._jump_at >= t.grace)
+        self._turned = np.where(there, turned, self._turned)  # without a new value nothing is known better
         return StopReading(
-            turned=turned,
+            turned=self._turned.copy(),
             seen=self._seen.copy(),
             level=level,
             best_level=self._best_level.copy(),
