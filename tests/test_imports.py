@@ -65,6 +65,10 @@ SEAMS = {
     "deepchecks": ("copilot.integrations",),
     "dvc": ("copilot.integrations", "copilot.demo"),
     "huey": ("copilot.jobs",),
+    "keras": ("copilot.integrations.callbacks.keras",),
+    "lightning": ("copilot.integrations.callbacks.lightning",),
+    "pytorch_lightning": ("copilot.integrations.callbacks.lightning",),
+    "transformers": ("copilot.integrations.callbacks.transformers",),
     "joblib": ("copilot.utils.parallel",),
     "langchain": ("copilot.integrations.language_model", "copilot.chat"),
     "langchain_openai": ("copilot.integrations.language_model",),
@@ -91,6 +95,9 @@ ONE_A_FILE = {
     "langchain",
     "openai",
     "tensorboard",
+    "lightning",
+    "keras",
+    "transformers",
 }
 CORE_MAY_USE = {"numpy", "scipy", "pydantic", *sys.stdlib_module_names}
 SCREENS_MAY_USE = (

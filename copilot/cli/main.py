@@ -21,6 +21,7 @@ _COMMANDS = {
     "compare": "analysis",
     "report": "analysis",
     "ask": "analysis",
+    "watch": "watching",
     "validate": "witnesses",
     "data": "witnesses",
     "research": "witnesses",
