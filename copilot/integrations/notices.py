@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from copilot.utils.validators import clean_text, without_credentials
 
 ENV_PREFIX = "MLOPS_COPILOT_"
 ENV_LENGTH = 2000
+ANSWER_BYTES = 4096
 
 
 def check_webhook(url: str) -> str:
@@ -73,6 +75,8 @@ def post(url: str, text: str, timeout_s: float) -> None:
             url, data=text.encode(), headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
         ) as answer:
             status = answer.status_code
+            with contextlib.suppress(requests.RequestException):
+                next(answer.iter_content(ANSWER_BYTES), b"")  # a server may mind if its answer is not taken
     except requests.Timeout:
         raise ToolError(f"The webhook at {host} did not answer within {timeout_s:g} s.") from None
     except (requests.RequestException, ValueError):  # their words would hold the address, and so its secret
