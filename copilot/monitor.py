@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from copilot.core import signs
 from copilot.core.decisions import AlertKind, MonitorAlert, MonitorDecision
-from copilot.core.findings import Verdict
+from copilot.core.findings import Number, Verdict
 from copilot.core.followed import VAL, FollowedQuantity
 from copilot.core.history import LoggedSeries, RunHistory, axis_value
 from copilot.core.naming import parse_metric_name
@@ -69,6 +69,7 @@ class OverfitMonitor:
         self._followed: dict[str, FollowedQuantity] = {}
         self._told: set[tuple[str, str]] = set()
         self._epoch: float | None = None
+        self._first: float | None = None
         self.decision: MonitorDecision | None = None
 
     def update(
@@ -91,6 +92,7 @@ class OverfitMonitor:
             The epoch is no number.
         """
         epoch = self._placed(named.pop("epoch", epoch) if epoch is None else epoch)
+        self._first = epoch if self._first is None else self._first
         late = self._epoch is not None and epoch < self._epoch
         values = self._note(epoch, {**(metrics or {}), **named})
         alerts = self._not_finite(epoch, values)
@@ -174,7 +176,7 @@ class OverfitMonitor:
             alerts += self._once("diverging", f.quantity, epoch, signs.diverging(f))
             alerts += self._once("gap", f.quantity, epoch, signs.gap(f))
         chosen = self._decisive()
-        left = None if self.total_epochs is None else max(0, axis_value(self.total_epochs - 1 - epoch))
+        left = self._left(epoch)
         common = {"epoch": axis_value(epoch), "epochs_left": left}
         if chosen is None:
             reason = "Nothing was logged on validation yet; log a metric such as val_loss."
@@ -192,7 +194,7 @@ class OverfitMonitor:
         return MonitorDecision(
             stop=stop,
             reason=signs.turned(chosen, left) if stop else signs.going_on(chosen, now, held),
-            verdict="overfitting" if stop else self._verdict(chosen, epoch),
+            verdict="overfitting" if turned else self._verdict(chosen, epoch),
             quantity=chosen.quantity,
             value=chosen.value(now) if math.isfinite(now) else None,
             best_value=chosen.value(reading.best[VAL]),
@@ -201,6 +203,12 @@ class OverfitMonitor:
             alerts=tuple(alerts),
             **common,
         )
+
+    def _left(self, epoch: float) -> Number | None:
+        if self.total_epochs is None:
+            return None
+        last = self.total_epochs if self._first == 1 else self.total_epochs - 1  # epochs may count from 1
+        return max(0, axis_value(last - epoch))
 
     def _decisive(self) -> FollowedQuantity | None:
         """The named quantity; else the loss, else any other loss, else the first score."""

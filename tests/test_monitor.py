@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ import copilot
 from copilot import MonitorDecision, OverfitMonitor
 from copilot.core.history import RunHistory
 from copilot.errors import InputError
+from tests.conftest import REPOSITORY
 from tests.core.curves import healthy, learning_curve, overfitting, with_accuracy
 
 NAN, INF = float("nan"), float("inf")
@@ -112,6 +114,7 @@ def test_a_score_that_still_improves_holds_a_stop_by_the_loss():
         decisions = [
             monitor.update(e, train_loss=pair.train[e], val_loss=pair.val[e], val_accuracy=up[e]) for e in range(100)
         ]
+        assert decisions[-1].verdict == "overfitting"
         kinds[name] = (any(d.stop for d in decisions), alerts(decisions).count("held"), decisions[-1].reason)
     assert kinds["both"][:2] == (False, 1)
     assert "accuracy still improves" in kinds["both"][2]
@@ -182,6 +185,15 @@ def test_epochs_count_themselves():
         monitor.update("seven", val_loss=1.0)
     with pytest.raises(InputError, match="no number"):
         monitor.update(NAN, val_loss=1.0)
+
+
+@pytest.mark.parametrize(("first", "left"), [(0, 9), (1, 9), (5, 4)])
+def test_epochs_left_whether_counted_from_0_or_1_or_resumed(first, left):
+    monitor = OverfitMonitor(total_epochs=10)
+    assert monitor.update(first, val_loss=1.0).epochs_left == left
+    assert monitor.update(first + 1, val_loss=1.0).epochs_left == left - 1
+    assert monitor.update(99, val_loss=1.0).epochs_left == 0
+    assert OverfitMonitor().update(0, val_loss=1.0).epochs_left is None
 
 
 def test_whatever_is_logged_the_run_goes_on():
@@ -267,3 +279,18 @@ def test_scores_without_bounds_and_losses_below_zero():
         below.update(e, val_loss=value)
     assert not below.decision.stop
     assert all(math.isfinite(v) for v in (below.decision.best_value, below.decision.value))
+
+
+def test_the_snippet_of_the_guide_works(capsys):
+    guide = (REPOSITORY / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+    pair = OVERFITTING.pairs[0]
+    epochs = iter(zip(pair.train, pair.val, np.linspace(0.9, 0.5, 100), strict=True))
+    exec(blocks[0], {"train_one_epoch": lambda: next(epochs)})
+    printed = capsys.readouterr().out
+    assert "Keep the checkpoint of epoch 30" in printed
+    assert "Overfitting" in printed
+    for block in blocks[1:]:
+        module = re.search(r"from (copilot\.integrations\.callbacks\.\w+) import OverfitCallback", block)[1]
+        assert (REPOSITORY / (module.replace(".", "/") + ".py")).is_file()
+        compile(block, "guide", "exec")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
@@ -43,12 +44,24 @@ def watch(
     found = analyzer.watch(experiment, interval_s=interval, once=once, until_finished=until_finished, note=session.note)
     if not once:
         session.note("Watching. Ctrl+C stops it.")
-    with contextlib.suppress(KeyboardInterrupt), _output(session) as output:
+    with _until_stopped(), _output(session) as output:
         for alert in found:
             _show(session, alert, output)
             for send in sends:
                 _try(session, send, alert)
     return 0
+
+
+@contextlib.contextmanager
+def _until_stopped() -> Iterator[None]:
+    """Ctrl+C, and the signal that `docker stop` and systemd send, are the ordinary end."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _senders(timeout_s: float, webhook: str | None, command: str | None) -> list[Send]:

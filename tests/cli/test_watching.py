@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.runs_folder import EXPERIMENT
+from tests.runs_folder import EXPERIMENT, RUNS
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
 # A training script that overfits; each line on stdin lets it go on: `epochs`, then `end`.
@@ -57,11 +56,11 @@ def tell(writer: subprocess.Popen) -> None:
     writer.stdin.flush()
 
 
-def watcher(store: Path, *arguments: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "copilot.cli.main", "watch", "--experiment", "vision"]
-    command += ["--tracking-uri", f"sqlite:///{store}", "--interval", "0.2", *arguments]
+def watcher(uri: str, experiment: str, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "copilot.cli.main", "watch", "--experiment", experiment]
+    command += ["--tracking-uri", uri, "--interval", "0.2", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=store.parent, env=ENVIRONMENT, **pipes)
+    return subprocess.Popen(command, env=ENVIRONMENT, **pipes)
 
 
 @pytest.mark.slow
@@ -70,9 +69,8 @@ def test_a_running_run_is_watched_until_it_ends(tmp_path, http_server):
     heard = tmp_path / "heard.jsonl"
     command = shlex.join([sys.executable, "-c", NOTIFY, str(heard)])
     with training(tmp_path / "mlflow.db") as (writer, run_id):
-        watch = watcher(
-            tmp_path / "mlflow.db", "--until-finished", "--format", "json", "--webhook", hook.url, "--command", command
-        )
+        sinks = ("--format", "json", "--webhook", hook.url, "--command", command)
+        watch = watcher(f"sqlite:///{tmp_path / 'mlflow.db'}", "vision", "--until-finished", *sinks)
         assert watch.stderr.readline() == "Watching. Ctrl+C stops it.\n"
         tell(writer)
         assert writer.stdout.readline() == "logged\n"
@@ -96,21 +94,18 @@ def test_a_running_run_is_watched_until_it_ends(tmp_path, http_server):
     assert own["RUN_NAME"] == "night run; $(id)"
 
 
-@pytest.mark.slow
-def test_ctrl_c_ends_it_with_0_and_a_dead_webhook_is_a_line(tmp_path, free_port):
-    with training(tmp_path / "mlflow.db") as (writer, run_id):
-        tell(writer)
-        writer.stdout.readline()
-        watch = watcher(tmp_path / "mlflow.db", "--webhook", f"http://127.0.0.1:{free_port()}/secret-path")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_being_stopped_is_its_ordinary_end_and_a_dead_webhook_is_a_line(name, store, free_port):
+    _set_running(store)
+    watch = watcher(str(store), EXPERIMENT, "--webhook", f"http://127.0.0.1:{free_port()}/secret-path")
+    line = watch.stdout.readline()
+    while " stop: " not in line:
         line = watch.stdout.readline()
-        while " stop: " not in line:
-            line = watch.stdout.readline()
-        time.sleep(0.5)
-        watch.send_signal(signal.SIGINT)
-        out, err = watch.communicate(timeout=30)
+    watch.send_signal(getattr(signal, name))
+    out, err = watch.communicate(timeout=30)
     assert watch.returncode == 0
     assert " stop: " not in out
-    assert f"night run; $(id) ({run_id[:8]})" in line
+    assert f"climbing ({RUNS['climbing'][:8]})" in line
     assert "Traceback" not in err
     assert "secret-path" not in err
     assert "The webhook at 127.0.0.1 could not be reached. Check the address." in err.splitlines()
