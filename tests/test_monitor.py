@@ -54,6 +54,12 @@ def test_a_run_that_overfits_is_stopped_with_a_reason():
         decision.stop = False
 
 
+def test_a_curve_without_noise_is_told_in_plain_numbers():
+    val = 1.0 + 0.02 * np.abs(np.arange(80) - 30)
+    stop = next(d for d in fed(RunHistory.from_arrays(train_loss=np.linspace(2, 1, 80), val_loss=val)) if d.stop)
+    assert "more than 1000 times the noise" in stop.reason
+
+
 def test_a_healthy_run_goes_on():
     decisions = fed(healthy())
     assert not any(d.stop for d in decisions)

@@ -65,7 +65,7 @@ def turned(f: FollowedQuantity, epochs_left: float | None = None) -> str:
     saved = f" That saves {epochs_left:g} planned epochs." if epochs_left else ""
     return (
         f"Validation {f.quantity} has {verb} by {amount(f)} from its best level of {f.value(r.best_level[VAL]):.4g} to "
-        f"{f.value(r.level[VAL]):.4g}, {min(r.noise_ratio[VAL], 1e4):.3g} times the noise, {int(r.since_best[VAL])} "
+        f"{f.value(r.level[VAL]):.4g}, {_ratio(r.noise_ratio[VAL])} times the noise, {int(r.since_best[VAL])} "
         f"epochs after its best at epoch {at}{training}. Keep the checkpoint of epoch {at}.{saved}"
     )
 
@@ -93,6 +93,10 @@ def amount(f: FollowedQuantity) -> str:
     if f.bounded:
         return f"{rise * 100:.3g} points"
     return percent(rise / best, 1) if best > 0 else f"{rise:.3g}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else "more than 1000"  # curves without noise
 
 
 def _epoch(f: FollowedQuantity) -> str:
