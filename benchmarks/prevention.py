@@ -156,7 +156,7 @@ def table(title: str, runs: list[Run], rows: dict[str, np.ndarray]) -> dict[str,
 
 
 def development(folder: Path) -> None:
-    """The data that the thresholds were chosen on."""
+    """The data that the thresholds were chosen on; the made runs are other draws of the same recipe."""
     sets = {"OverfitGuard, simulated": [r for r in read(folder / "overfitguard_simulated.jsonl.gz") if sane(r)]}
     sets["DeepOBS, first half"] = [r for r in read(folder / "deepobs_half.jsonl.gz") if sane(r)]
     for seed in (1, 2):
