@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from copilot.analyzer import CopilotAnalyzer
+    from copilot.core.decisions import MonitorDecision
     from copilot.core.history import RunHistory
     from copilot.errors import CopilotError
+    from copilot.monitor import OverfitMonitor
     from copilot.results import AnalysisList, AnalysisResult
     from copilot.utils.config import Settings
 
@@ -21,11 +23,23 @@ _HOMES = {
     "CopilotAnalyzer": "copilot.analyzer",
     "RunHistory": "copilot.core.history",
     "CopilotError": "copilot.errors",
+    "MonitorDecision": "copilot.core.decisions",
+    "OverfitMonitor": "copilot.monitor",
     "AnalysisList": "copilot.results",
     "AnalysisResult": "copilot.results",
     "Settings": "copilot.utils.config",
 }
-__all__ = ["AnalysisList", "AnalysisResult", "CopilotAnalyzer", "CopilotError", "RunHistory", "Settings", "__version__"]
+__all__ = [
+    "AnalysisList",
+    "AnalysisResult",
+    "CopilotAnalyzer",
+    "CopilotError",
+    "MonitorDecision",
+    "OverfitMonitor",
+    "RunHistory",
+    "Settings",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from copilot.integrations.mlflow_client import MlflowSource
     from copilot.results import AnalysisList, AnalysisResult
     from copilot.store import Store
+    from copilot.watching import RunAlert
 
 Progress = Callable[[float, str], None] | None
 _NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "dvc", "torch")
@@ -131,18 +132,51 @@ class CopilotAnalyzer:
         resolved = self.source.resolve(model_uri)
         return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri, progress=progress)[0]
 
+    def watch(
+        self,
+        experiment: str | None = None,
+        *,
+        interval_s: float | None = None,
+        once: bool = False,
+        until_finished: bool = False,
+        note: Callable[[str], None] | None = None,
+    ) -> Iterator[RunAlert]:
+        """Follow the running runs of an experiment (default: the one in the settings); each alert is told once.
+
+        Parameters
+        ----------
+        experiment : str, optional
+            Name or id.
+        interval_s : float, optional
+            Seconds between two looks. Default: ``monitor.interval_s`` of the settings.
+        once : bool
+            Look once.
+        until_finished : bool
+            End when no run is running.
+        note : callable, optional
+            Gets lines for the person, such as that the server is away.
+        """
+        from copilot.watching import ExperimentWatch
+
+        own, name = self.settings.monitor, self._experiment(experiment)
+        watch = ExperimentWatch(self.source, name, own, self.settings.metrics, note)
+        return watch.alerts(interval_s or own.interval_s, once=once, until_finished=until_finished)
+
     def scan(
         self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None
     ) -> AnalysisList:
         """Analyse every run of an experiment (default: the one in the settings), and compare them."""
-        name = experiment or self.settings.mlflow.experiment_name
+        runs = self.source.runs(self._experiment(experiment), limit=limit)
+        return self._analyse_runs([r.run_id for r in runs], kind="run", together={}, progress=progress)
+
+    def _experiment(self, named: str | None) -> str:
+        name = named or self.settings.mlflow.experiment_name
         if not name:
             known = ", ".join(e.name for e in self.source.experiments()[:8])
             raise InputError(
                 "No experiment was named.", f"Pass one of: {known}" if known else "Pass --experiment NAME."
             )
-        runs = self.source.runs(name, limit=limit)
-        return self._analyse_runs([r.run_id for r in runs], kind="run", together={}, progress=progress)
+        return name
 
     def compare(
         self, run_ids: Sequence[str], baseline: str | None = None, *, progress: Progress = None

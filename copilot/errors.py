@@ -56,6 +56,13 @@ class MissingExtraError(ToolError):
         )
 
 
+class MissingPackageError(ToolError):
+    """A feature that builds on a package of the person's own choice, which is not there (exit code 3)."""
+
+    def __init__(self, feature: str, package: str) -> None:
+        super().__init__(f"{feature} needs {package}, which cannot be imported.", f"Install it: pip install {package}")
+
+
 class JobCancelled(CopilotError):
     """The person stopped this work."""
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "crossval": "analysis",
     "report": "analysis",
     "ask": "analysis",
+    "watch": "watching",
     "validate": "witnesses",
     "data": "witnesses",
     "research": "witnesses",

@@ -82,6 +82,13 @@ class DetectionSettings(Section):
         return {code.upper() if re.fullmatch(r"(?i)ovf\d+", code) else code: own for code, own in value.items()}
 
 
+class MonitorSettings(Section):
+    metric: str | None = Field(None, description="Quantity that decides when to stop; default: the loss.")
+    interval_s: float = Field(30.0, ge=0.1, description="Seconds between two looks of `watch`.")
+    timeout_s: float = Field(10.0, gt=0, le=300, description="Longest wait for a webhook or a command of `watch`.")
+    thresholds: dict[str, float] = Field({}, description="Numbers of the stop rule, by name.")
+
+
 class MetricsSettings(Section):
     train: str | None = Field(None, description="Pattern of training metric names; {} stands for the quantity.")
     val: str | None = Field(None, description="Pattern of validation metric names; {} stands for the quantity.")
@@ -133,6 +140,7 @@ class Settings(BaseSettings):
     detection: DetectionSettings = DetectionSettings()
     output: OutputSettings = OutputSettings()
     metrics: MetricsSettings = MetricsSettings()
+    monitor: MonitorSettings = MonitorSettings()
     executor: ExecutorSettings = ExecutorSettings()
     models: ModelsSettings = ModelsSettings()
     store: StoreSettings = StoreSettings()
