@@ -68,7 +68,8 @@ def test_a_check_that_says_little_has_a_short_page():
 
 def test_the_index_links_every_page_and_tells_scopes_apart_where_there_are_some():
     index = check_index(CHECKS)
-    assert [c.code for c in CHECKS if f"| [{c.code}]({c.code}.md) | {c.title} | {c.claim} |" not in index] == []
+    rows = {c.code: f"| [{c.code}]({c.code}.md) | {c.title} | {c.scope or 'run'} | {c.claim} |" for c in CHECKS}
+    assert [code for code, row in rows.items() if row not in index] == []
     scoped = check_index([*CHECKS[:1], _described(scope="comparison", claim="They differ.")])
     assert "| Points | comparison | They differ. |" in scoped
     assert f"| {CHECKS[0].title} | run |" in scoped
