@@ -6,9 +6,8 @@ softmax. Scores are on a scale of log odds; they are plain judgement, not fitted
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-
-import numpy as np
 
 from copilot.core.findings import Cause, CauseName, Outcome, Verdict
 from copilot.core.history import RunHistory
@@ -47,11 +46,11 @@ def find_causes(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Out
     if verdict not in scorers:
         return (Cause(cause="none", probability=1.0),)
     scores = scorers[verdict](history, by_code)
-    weights = np.exp([s for s, _ in scores.values()])
-    ranked = sorted(zip(scores, weights / weights.sum(), strict=True), key=lambda item: -item[1])
+    weights = {name: math.exp(score) for name, (score, _) in scores.items()}
+    total = sum(weights.values())
+    ranked = sorted(((name, weight / total) for name, weight in weights.items()), key=lambda item: -item[1])
     return tuple(
-        Cause(cause=name, probability=round(float(p), 3), finding_codes=scores[name][1])
-        for name, p in ranked[:MAX_CAUSES]
+        Cause(cause=name, probability=round(p, 3), finding_codes=scores[name][1]) for name, p in ranked[:MAX_CAUSES]
     )
 
 
@@ -61,7 +60,7 @@ def _overfitting(history: RunHistory, by_code: Mapping[str, Outcome]) -> Scores:
     turned = divergence is not None and divergence.state == "issue"
     after = (divergence.value("epochs_after_best") or 0) / max(history.n_epochs, 1) if turned else 0.0
     n_train, n_val = set_size(history.params, "train"), set_size(history.params, "val")
-    small = 0.0 if n_train is None else 2.0 * np.clip(np.log10(SMALL_TRAINING_SET / n_train) + 0.3, -1.0, 1.0)
+    small = 0.0 if n_train is None else 2.0 * min(max(math.log10(SMALL_TRAINING_SET / n_train) + 0.3, -1.0), 1.0)
     early_gap = _opened_early(gap)
     lost_score = turned and any(
         e.name == "rise" and e.unit == "fraction" and (e.value or 0) >= 0.03 for e in divergence.evidence

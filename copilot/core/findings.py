@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = "1"
 
@@ -31,6 +32,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # mildest first
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 Number = int | float
 _NUMBERS = ("value", "epoch", "low", "high")
+_PLAIN = (int, bool, str, type(None))
 
 
 class Document(BaseModel):
@@ -41,11 +43,15 @@ class Document(BaseModel):
     )
 
 
-class Evidence(Document):
+# A scan of ten thousand runs makes half a million of these; a class with slots costs half of what a model does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
     """One number (or word) with its name, unit, logged epoch and source; None where nothing finite was measured.
 
     ``low`` and ``high`` bound an interval where one was computed; ``quantity`` names the metric it speaks of.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 
     id: str = ""
     name: str
@@ -57,15 +63,28 @@ class Evidence(Document):
     low: Number | None = None
     high: Number | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _finite(cls, fields: Any) -> Any:
-        if isinstance(fields, dict):
-            for name in _NUMBERS:
-                value = fields.get(name)
-                if isinstance(value, float) and not math.isfinite(value):
-                    fields = {**fields, name: None}
-        return fields
+    def __post_init__(self) -> None:
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if type(value) is float:
+                if not math.isfinite(value):
+                    object.__setattr__(self, name, None)
+            elif type(value) not in _PLAIN:
+                object.__setattr__(self, name, _plain(name, value))
+
+
+def _plain(name: str, value: Any) -> Number | str | bool | None:
+    """NumPy's scalars as Python's.
+
+    Raises
+    ------
+    TypeError
+        It is neither a number nor a word.
+    """
+    made = value.item() if hasattr(value, "item") else value
+    if type(made) not in (*_PLAIN, float):
+        raise TypeError(f"evidence has a {name} of type {type(value).__name__}")
+    return None if isinstance(made, float) and not math.isfinite(made) else made
 
 
 class Finding(Document):
@@ -210,7 +229,20 @@ def number_evidence(outcomes: list[Outcome], start: int = 1) -> tuple[tuple[Find
 
 def numbered(evidence: Sequence[Evidence], start: int = 1) -> tuple[Evidence, ...]:
     """The evidence with its ids, ``E<start>`` first."""
-    return tuple(item.model_copy(update={"id": f"E{i}"}) for i, item in enumerate(evidence, start))
+    return tuple(
+        Evidence(
+            id=f"E{i}",
+            name=item.name,
+            value=item.value,
+            unit=item.unit,
+            epoch=item.epoch,
+            source=item.source,
+            quantity=item.quantity,
+            low=item.low,
+            high=item.high,
+        )
+        for i, item in enumerate(evidence, start)
+    )
 
 
 def analysis_schema() -> dict[str, Any]:

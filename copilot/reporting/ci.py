@@ -156,7 +156,7 @@ def _result(analysis: Analysis, index: int, finding: Finding) -> dict[str, Any]:
 
 def _cited(evidence: Iterable[Evidence]) -> Iterable[dict[str, Any]]:
     for e in evidence:
-        entry = e.model_dump(mode="json", include={"id", "name", "value", "unit", "epoch", "source", "quantity"})
+        entry = {name: getattr(e, name) for name in ("id", "name", "value", "unit", "epoch", "source", "quantity")}
         said = {k: v for k, v in entry.items() if v not in (None, "")}
         yield {k: clean_text(without_credentials(v), LINE_CHARS) if isinstance(v, str) else v for k, v in said.items()}
 

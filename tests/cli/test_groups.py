@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -76,6 +77,6 @@ def test_the_checks_of_groups_are_listed_and_explained(run):
     listed = run("checks", "list", "--format", "json").out
     assert [c["code"] for c in json.loads(listed) if c["code"].startswith("OVF2")] == [f"OVF20{i}" for i in range(1, 6)]
     page = run("checks", "explain", "ovf201").out
-    assert page.startswith("OVF201  Fold stability")
-    assert "When it is wrong: " in page
-    assert "outlier_z = 3.5" in page
+    assert page.startswith("OVF201  Fold stability\n")
+    assert "When it is wrong\n" in page
+    assert re.search(r"outlier_z +3\.5 +3\.5 ", page)

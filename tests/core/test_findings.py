@@ -1,7 +1,9 @@
 """The analysis document: frozen, JSON in and out, and the ids of its evidence."""
 
 import json
+from dataclasses import FrozenInstanceError
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -21,6 +23,7 @@ from copilot.core.findings import (
 from tests.core.curves import overfitting
 
 NAN, INF = float("nan"), float("inf")
+HEAD = {"code": "OVF101", "title": "t", "state": "passed", "summary": "s"}
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +51,40 @@ def test_json_is_strict_json(analysis):
 def test_a_number_that_is_not_finite_is_none(bad):
     item = Evidence(name="x", value=bad, epoch=bad, low=bad, high=bad)
     assert (item.value, item.epoch, item.low, item.high) == (None,) * 4
-    assert json.loads(item.model_dump_json())["value"] is None
+    assert Outcome(**HEAD, evidence=(item,)).model_dump()["evidence"][0]["value"] is None
 
 
 @pytest.mark.parametrize("value", [0, 3, -1.5, True, False, "word", None])
 def test_values_keep_their_type(value):
-    item = Evidence.model_validate_json(Evidence(name="x", value=value).model_dump_json())
+    text = Outcome(**HEAD, evidence=(Evidence(name="x", value=value),)).model_dump_json()
+    (item,) = Outcome.model_validate_json(text).evidence
     assert (item.value, type(item.value)) == (value, type(value))
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), np.int64(3), np.bool_(True), np.float64("nan")])
+def test_numbers_of_numpy_become_plain(value):
+    item = Evidence(name="x", value=value)
+    assert type(item.value) in (int, float, bool, type(None))
+    assert item.value is None or item.value == value
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, object(), np.zeros(2)])
+def test_what_is_no_number_is_no_evidence(value):
+    with pytest.raises((TypeError, ValueError)):
+        Evidence(name="x", value=value)
 
 
 def test_documents_are_frozen(analysis):
     for document, name in ((analysis, "findings"), (analysis.diagnosis, "verdict"), (analysis.evidence[0], "value")):
-        with pytest.raises(ValidationError):
+        with pytest.raises((ValidationError, FrozenInstanceError)):
             setattr(document, name, None)
 
 
 def test_unknown_keys_and_values_are_refused():
-    with pytest.raises(ValidationError):
+    with pytest.raises(TypeError):
         Evidence(name="x", value=1, colour="red")
+    with pytest.raises(ValidationError):
+        Outcome(**HEAD, evidence=[{"name": "x", "value": 1, "colour": "red"}])
     with pytest.raises(ValidationError):
         Cause(cause="bad_luck", probability=0.5)
     for probability in (-0.1, 1.1, NAN):

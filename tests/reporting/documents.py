@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from copilot.core.findings import (
     Analysis,
@@ -168,14 +169,12 @@ def hostile() -> Analysis:
     long = ATTACK + "A" * 5000
     url = "https://user:secret@evil.example/?token=abc"
     evidence = tuple(
-        e.model_copy(
-            update={"name": f"{{0.__class__}} {long}", "source": f"{url} {long}", "quantity": ATTACK, "unit": ATTACK}
-        )
+        replace(e, name=f"{{0.__class__}} {long}", source=f"{url} {long}", quantity=ATTACK, unit=ATTACK)
         for e in whole.evidence
     )
     evidence = (
-        evidence[0].model_copy(update={"id": '"><img src=x onerror=alert(3)>'}),
-        evidence[1].model_copy(update={"value": ATTACK}),
+        replace(evidence[0], id='"><img src=x onerror=alert(3)>'),
+        replace(evidence[1], value=ATTACK),
         *evidence[2:],
         evidence[3],
     )

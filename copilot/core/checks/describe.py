@@ -87,7 +87,8 @@ def _parts(text: str) -> dict[str, str]:
     field = "claim"
     for paragraph in filter(None, (" ".join(p.split()) for p in re.split(r"\n\s*\n", text))):
         if match := _LABELLED.match(paragraph):
-            field, paragraph = _FIELDS[match[1]], paragraph[match.end() :]
+            field, start = _FIELDS[match[1]], match.end()
+            paragraph = paragraph[start].upper() + paragraph[start + 1 :]
         elif found and field == "claim":
             field = "measures"
         found.setdefault(field, []).append(paragraph)

@@ -80,24 +80,25 @@ class Instability(BaseCheck):
         if not usable:
             return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
         loss = next((r for r in usable if r.pair.kind == "loss"), usable[0])
-        evidence = [item for r in leading_first(loss, usable) for item in self._evidence(r)]
         margin = self._diverged(loss)
         if margin >= 0:
+            evidence = self._evidence_of(loss, usable)
             end, best = loss.logged("end"), loss.logged("best")
             text = f"Training {loss.pair.quantity} ends at {end:.3g} after a best of {best:.3g}: training diverged."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(margin), evidence=evidence)
         swing = math.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing)
         if swing >= 0 and loss.points >= 8:
-            share = loss["train_swing"]
+            evidence, share = self._evidence_of(loss, usable), loss["train_swing"]
             text = f"Training {loss.pair.quantity} swings from epoch to epoch by {percent(share)} of its whole range."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(swing), evidence=evidence)
         noisy = max(usable, key=lambda r: r["val_swing"])
         if noisy["val_swing"] >= self.thresholds.late_swing and noisy.points >= 8:
             swings = percent(noisy["val_swing"])
             text = f"Validation {noisy.pair.quantity} swings by {swings} of its range; training is steady."
-            evidence = [item for r in leading_first(noisy, usable) for item in self._evidence(r)]
+            evidence = self._evidence_of(noisy, usable)
             return self.outcome("issue", text, severity="low", confidence=0.6, evidence=evidence)
         text = f"Training {loss.pair.quantity} is steady."
+        evidence = self._evidence(loss)  # of the others there is nothing to say
         return self.outcome("passed", text, confidence=confidence_from(max(margin, swing)), evidence=evidence)
 
     def _diverged(self, row: Row) -> float:
@@ -135,6 +136,9 @@ class Instability(BaseCheck):
                 text = f"'{name}' is NaN or infinite from epoch {first:.10g} on: training broke down."
                 return self.outcome("issue", text, severity="high", confidence=0.99, evidence=[item])
         return None
+
+    def _evidence_of(self, leading: Row, rows: Sequence[Row]) -> list[Evidence]:
+        return [item for row in leading_first(leading, rows) for item in self._evidence(row)]
 
     def _evidence(self, row: Row) -> list[Evidence]:
         return [

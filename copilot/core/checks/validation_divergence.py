@@ -218,8 +218,9 @@ class ValidationDivergence(BaseCheck):
             row.evidence("val_best", row.logged("best_value"), unit=unit, epoch=row["best_epoch"], source=val_name),
             row.evidence("val_end", row.logged("final"), unit=unit, epoch=row["last"], source=val_name),
             row.evidence("rise", row["rise"], unit=unit, epoch=row["last"]),
-            row.evidence("rise_share", row["rise_share"] * 100, unit="%", epoch=row["last"]),
         ]
+        if not unit:
+            items.append(row.evidence("rise_share", row["rise_share"] * 100, unit="%", epoch=row["last"]))
         if row["margin"] >= 0:
             items.append(row.evidence("onset", row["onset"], unit="epoch", epoch=row["onset"]))
             items.append(row.evidence("epochs_after_best", row["epochs_after"], unit="epochs", epoch=row["best_epoch"]))
