@@ -26,8 +26,7 @@ def stop_at_best(history: RunHistory, primary: Pair) -> Counterfactual | None:
         None where the best epoch is the last one. ``kept_share`` is the smallest share of its best value over the run
         that a validation score from 0 to 1 had reached by then; hours need logged times.
     """
-    known = np.flatnonzero(np.isfinite(primary.val))
-    stop = known[(np.argmax if primary.higher_is_better else np.argmin)(primary.val[known])]
+    stop, known = primary.best_index, np.flatnonzero(np.isfinite(primary.val))
     saved = int((known > stop).sum())
     if not saved:
         return None

@@ -58,12 +58,14 @@ def _measure(check: Check, histories: Sequence[RunHistory], together: Sequence[H
     """Rows by history, in the order of its pairs."""
     rows: list[list[Row]] = [[] for _ in histories]
     for batch in together:
-        columns = {name: values.tolist() for name, values in check.measure(batch).items()}
-        for r, owner in enumerate(batch.owner.tolist()):
-            rows[owner].append(Row(batch.pairs[r], batch.points, {name: column[r] for name, column in columns.items()}))
-    for history, own in zip(histories, rows, strict=True):
-        order = {id(p): i for i, p in enumerate(history.pairs)}
-        own.sort(key=lambda row, order=order: order[id(row.pair)])
+        measured = check.measure(batch)
+        columns = [values.tolist() for values in measured.values()]
+        for pair, owner, *values in zip(batch.pairs, batch.owner.tolist(), *columns, strict=True):
+            rows[owner].append(Row(pair, batch.points, dict(zip(measured, values, strict=True))))
+    if len(together) > 1:  # within a batch they are in order
+        for history, own in zip(histories, rows, strict=True):
+            order = {id(p): i for i, p in enumerate(history.pairs)}
+            own.sort(key=lambda row, order=order: order[id(row.pair)])
     return rows
 
 

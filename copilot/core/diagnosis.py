@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from copilot.core.causes import CAUSE_WORDS, find_causes
 from copilot.core.confidence import probability_of_right, verdict_features
 from copilot.core.counterfactual import as_evidence, sentence, stop_at_best
@@ -42,9 +40,9 @@ def diagnose(history: RunHistory, outcomes: Sequence[Outcome], preference: Seque
     by_code = {o.code: o for o in outcomes}
     verdict, severity, _, confidence = judge_verdict(history, by_code)
     onset = _onset(by_code) if verdict == "overfitting" else None
-    best = _best_epoch(history, preference)
-    causes = find_causes(verdict, history, by_code)
     primary = primary_pair(history, preference)
+    best = None if primary is None else axis_value(history.epochs[primary.best_index])
+    causes = find_causes(verdict, history, by_code)
     stopped = stop_at_best(history, primary) if verdict == "overfitting" and primary else None
     summary = _summary(verdict, history, by_code, onset, best, CAUSE_WORDS[causes[0].cause], stopped)
     return Diagnosis(
@@ -67,7 +65,7 @@ def conclusions(diagnosis: Diagnosis, history: RunHistory, preference: Sequence[
     """
     found, pair = [], primary_pair(history, preference)
     if pair is not None:
-        at, epoch = _best_index(pair), diagnosis.best_epoch
+        at, epoch = pair.best_index, diagnosis.best_epoch
         unit = "fraction" if is_fraction(pair.quantity) else ""
         named = {"unit": unit, "epoch": epoch, "source": pair.val_name or "", "quantity": pair.quantity}
         found.append(Evidence(name="best_checkpoint", value=float(f"{pair.val[at]:.6g}"), **named))
@@ -86,7 +84,7 @@ def conclusions(diagnosis: Diagnosis, history: RunHistory, preference: Sequence[
 
 def primary_pair(history: RunHistory, preference: Sequence[str] = ()) -> Pair | None:
     """The pair that decides the best epoch: the preferred quantity, else the loss, else the first with validation."""
-    with_val = [p for p in history.pairs if np.isfinite(p.val).any()]
+    with_val = [p for p in history.pairs if p.val_points]
     for wanted in preference:
         parsed = parse_metric_name(wanted)
         for pair in with_val:
@@ -95,22 +93,13 @@ def primary_pair(history: RunHistory, preference: Sequence[str] = ()) -> Pair | 
     return next((p for p in with_val if p.kind == "loss"), with_val[0] if with_val else None)
 
 
-def _best_epoch(history: RunHistory, preference: Sequence[str]) -> int | float | None:
-    pair = primary_pair(history, preference)
-    return None if pair is None else axis_value(history.epochs[_best_index(pair)])
-
-
-def _best_index(pair: Pair) -> int:
-    return int(np.nanargmax(pair.val) if pair.higher_is_better else np.nanargmin(pair.val))
-
-
 def _is(by_code: Mapping[str, Outcome], code: str) -> bool:
     return code in by_code and by_code[code].state == "issue"
 
 
 def _points(history: RunHistory) -> int:
     """Epochs at which validation has values, of the longest complete pair."""
-    return max((int(np.isfinite(p.val).sum()) for p in history.pairs if p.complete), default=0)
+    return max((p.val_points for p in history.pairs if p.complete), default=0)
 
 
 class Judged(NamedTuple):
@@ -211,8 +200,8 @@ def _overfitting_since(by_code: Mapping[str, Outcome], onset: float | None) -> s
 
 
 def _what_is_missing(history: RunHistory, by_code: Mapping[str, Outcome]) -> str:
-    has_train = any(np.isfinite(p.train).any() for p in history.pairs)
-    has_val = any(np.isfinite(p.val).any() for p in history.pairs)
+    has_train = any(p.train_points for p in history.pairs)
+    has_val = any(p.val_points for p in history.pairs)
     if not has_val and any(p.bad_val.any() for p in history.pairs):
         return "Every validation value is NaN or infinite. Check the validation set and how its loss is averaged."
     if not has_val and not has_train:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,28 @@ class Pair:
     bad_train: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     bad_val: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
+    @cached_property
+    def train_points(self) -> int:
+        """Epochs with a training value."""
+        return int(np.isfinite(self.train).sum())
+
+    @cached_property
+    def val_points(self) -> int:
+        """Epochs with a validation value."""
+        return int(np.isfinite(self.val).sum())
+
+    @cached_property
+    def best_index(self) -> int:
+        """Index of the best validation value; there must be one."""
+        known = np.isfinite(self.val)
+        if self.higher_is_better:
+            return int(np.where(known, self.val, -np.inf).argmax())
+        return int(np.where(known, self.val, np.inf).argmin())
+
     @property
     def complete(self) -> bool:
         """Whether both sides have values."""
-        return bool(np.isfinite(self.train).any() and np.isfinite(self.val).any())
+        return bool(self.train_points and self.val_points)
 
 
 @dataclass(frozen=True)
@@ -192,8 +211,8 @@ class RunHistory:
                     quantity=p.quantity,
                     train_name=p.train_name,
                     val_name=p.val_name,
-                    train=_nullable(p.train),
-                    val=_nullable(p.val),
+                    train=_nullable(p.train, p.train_points),
+                    val=_nullable(p.val, p.val_points),
                     higher_is_better=p.higher_is_better,
                 )
                 for p in self.pairs
@@ -222,8 +241,8 @@ def _floats(name: str, values: Sequence[float | None]) -> np.ndarray:
     return array
 
 
-def _nullable(values: np.ndarray) -> tuple[float | None, ...]:
-    if np.isfinite(values).all():
+def _nullable(values: np.ndarray, known: int) -> tuple[float | None, ...]:
+    if known == len(values):
         return tuple(values.tolist())
     return tuple(v if ok else None for v, ok in zip(values.tolist(), np.isfinite(values).tolist(), strict=True))
 
