@@ -46,6 +46,7 @@ LAYERS = [
     ["copilot.watching"],
     ["copilot.chat"],
     ["copilot.health"],
+    ["copilot.workbench"],
     ["copilot.analyzer"],
     ["copilot.jobs"],
     ["copilot.demo"],

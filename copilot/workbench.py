@@ -1,0 +1,196 @@
+"""What the analyzer's verbs stand on: settings, checks, MLflow source and store; runs read, judged and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.errors import CopilotError, InputError, ToolError
+from copilot.utils.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from copilot.core.checks.base import Check
+    from copilot.core.comparisons.base import ComparisonCheck
+    from copilot.core.comparisons.document import Comparison
+    from copilot.core.findings import Outcome
+    from copilot.core.history import RunHistory
+    from copilot.integrations.mlflow_client import MlflowSource
+    from copilot.results import AnalysisList
+    from copilot.store import Store
+
+Progress = Callable[[float, str], None] | None
+_NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "dvc", "torch")
+
+
+class Workbench:
+    """Settings and what is made from them when first used. Integrations load only then.
+
+    Parameters
+    ----------
+    config : str, Path or Settings, optional
+        Settings file (YAML or JSON), or the settings themselves. Default: see `load_settings`.
+    overrides : mapping, optional
+        Nested settings that win over the file and the environment.
+
+    Raises
+    ------
+    ConfigError
+        The settings are not valid.
+    """
+
+    def __init__(self, config: str | Path | Settings | None = None, overrides: Mapping[str, Any] | None = None) -> None:
+        self.settings = config if isinstance(config, Settings) else load_settings(config, overrides)
+        self.checks  # noqa: B018 - wrong thresholds are told at once, not at the first run
+
+    @cached_property
+    def _all_checks(self) -> tuple[list[Check], list[ComparisonCheck]]:
+        from copilot.core.comparisons import load_all_checks
+        from copilot.plugins import third_party_checks
+
+        detection = self.settings.detection
+        return load_all_checks(detection.checks, detection.thresholds, third_party_checks(), detection.ignore)
+
+    @property
+    def checks(self) -> list[Check]:
+        """Every curve check with its thresholds."""
+        return self._all_checks[0]
+
+    @property
+    def comparison_checks(self) -> list[ComparisonCheck]:
+        """Every check of a group of runs with its thresholds."""
+        return self._all_checks[1]
+
+    @cached_property
+    def source(self) -> MlflowSource:
+        """The MLflow store that the settings name."""
+        from copilot.integrations.mlflow_client import MlflowSource
+
+        return MlflowSource(self.settings.mlflow)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where analyses, jobs and conversations are kept."""
+        from copilot.store import Store
+
+        return Store(self.settings.store.url)
+
+    def close(self) -> None:
+        """Close the store, if it was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def _history(self, history: RunHistory | str | Path) -> RunHistory:
+        from copilot.core.history import RunHistory
+
+        if isinstance(history, RunHistory):
+            return history
+        from copilot.integrations.history_files import read_history
+
+        names = self.settings.metrics
+        return read_history(history, train_pattern=names.train, val_pattern=names.val)
+
+    def _experiment(self, named: str | None) -> str:
+        name = named or self.settings.mlflow.experiment_name
+        if not name:
+            known = ", ".join(e.name for e in self.source.experiments()[:8])
+            raise InputError(
+                "No experiment was named.", f"Pass one of: {known}" if known else "Pass --experiment NAME."
+            )
+        return name
+
+    def _compared(self, run_ids: Sequence[str], together: Mapping[str, Any], progress: Progress) -> AnalysisList:
+        results = self._analyse_runs(run_ids, kind="run", together=together, progress=progress)
+        if not results:
+            raise InputError(f"None of the runs can be analysed. {next(iter(results.failed.values()))}")
+        return results
+
+    def _analyse_runs(
+        self,
+        run_ids: Sequence[str],
+        *,
+        kind: str,
+        model_uri: str | None = None,
+        extra: Sequence[Outcome] = (),
+        together: Mapping[str, Any] | None = None,
+        progress: Progress = None,
+    ) -> AnalysisList:
+        """Read and analyse runs; with `together` (fields of `RunGroup`) compare them too."""
+        histories, failed = {}, {}
+        names = self.settings.metrics
+        read = self.source.histories(run_ids, train_pattern=names.train, val_pattern=names.val, progress=progress)
+        for run_id, history in read.items():
+            if isinstance(history, CopilotError):
+                failed[run_id] = str(history)
+            else:
+                histories[run_id] = history
+        errors = [error for error in read.values() if isinstance(error, CopilotError)]
+        if not histories and errors and (len(run_ids) == 1 or isinstance(errors[0], ToolError)):
+            raise errors[0]
+        infos = self.source.run_infos(list(histories))
+        subjects = [{"kind": kind, "model_uri": model_uri, **infos[run_id]} for run_id in histories]
+        results = self._analyse(list(histories.values()), subjects, extra)
+        results.failed.update(failed)
+        uri = self.source.public_uri
+        for result in results:
+            self.store.save_analysis(result.analysis, uri)
+        if together is not None:
+            results.comparison = self._compare(histories, results, together)
+        return results
+
+    def _compare(
+        self, histories: Mapping[str, RunHistory], results: AnalysisList, together: Mapping[str, Any]
+    ) -> Comparison:
+        from copilot.core.comparisons.base import GroupMember, RunGroup
+        from copilot.core.comparisons.compare import compare_runs
+
+        runs, detection = self.source.runs_by_id(histories), self.settings.detection
+        members = tuple(
+            GroupMember(
+                history=histories[run_id],
+                run_id=run_id,
+                run_name=runs[run_id].name,
+                parent_run_id=runs[run_id].parent_run_id,
+                tags=runs[run_id].tags,
+                verdict=result.diagnosis.verdict,
+            )
+            for run_id, result in zip(histories, results, strict=True)
+        )
+        experiments = {r.analysis.subject.experiment for r in results}
+        return compare_runs(
+            RunGroup(members, preference=detection.metrics, **together),
+            self.comparison_checks,
+            ignore=detection.ignore,
+            experiment=experiments.pop() if len(experiments) == 1 else None,
+        )
+
+    def _analyse(
+        self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()
+    ) -> AnalysisList:
+        from copilot.core.analysis import analyse
+        from copilot.results import AnalysisList, AnalysisResult
+
+        detection = self.settings.detection
+        documents = analyse(
+            histories,
+            subjects,
+            self.checks,
+            ignore=detection.ignore,
+            preference=detection.metrics,
+            provenance={"versions": _versions(), "settings": self.settings.public()["detection"]},
+            extra=extra,
+        )
+        return AnalysisList(AnalysisResult(d) for d in documents)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in _NAMED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
