@@ -13,8 +13,9 @@ from copilot.core import signs
 from copilot.core.decisions import AlertKind, MonitorAlert, MonitorDecision
 from copilot.core.findings import Number, Verdict
 from copilot.core.followed import VAL, FollowedQuantity
-from copilot.core.history import LoggedSeries, RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import parse_metric_name
+from copilot.core.pairs import LoggedSeries
 from copilot.core.stopping import StopThresholds
 from copilot.errors import InputError
 from copilot.utils.validators import clean_text

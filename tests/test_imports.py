@@ -23,6 +23,7 @@ LAYERS = [
     ["copilot.utils"],
     ["copilot.core.findings", "copilot.core.naming", "copilot.core.set_sizes", "copilot.core.statistics"],
     ["copilot.core.alignment", "copilot.core.decisions", "copilot.core.datasets", "copilot.core.papers"],
+    ["copilot.core.pairs"],
     ["copilot.core.history"],
     ["copilot.core.batch"],
     ["copilot.core.checks"],

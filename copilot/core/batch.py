@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from copilot.core.history import Pair, RunHistory
+from copilot.core.history import RunHistory
 from copilot.core.naming import is_fraction
+from copilot.core.pairs import Pair
 from copilot.core.statistics import moving_mean, noise_scale, smoothing_window, tail_length, without_spikes
 
 

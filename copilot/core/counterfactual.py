@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from copilot.core.findings import Counterfactual, Evidence
-from copilot.core.history import Pair, RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import is_fraction
+from copilot.core.pairs import Pair
 
 SECONDS_PER_HOUR = 3600.0
 

@@ -18,8 +18,9 @@ from copilot.core.findings import (
     Severity,
     Verdict,
 )
-from copilot.core.history import Pair, RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
+from copilot.core.pairs import Pair
 
 MIN_POINTS = 5
 OUTWEIGHED = ("score_still_improves", "few_components")

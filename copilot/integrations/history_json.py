@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from copilot.core.history import LoggedSeries
 from copilot.core.naming import parse_metric_name
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError
 from copilot.integrations.history_tables import (
     EPOCH_COLUMNS,

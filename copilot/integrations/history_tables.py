@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from copilot.core.history import LoggedSeries
 from copilot.core.naming import parse_metric_name
+from copilot.core.pairs import LoggedSeries
 from copilot.utils.validators import clean_text
 
 MISSING = frozenset({"", "-", "na", "n/a", "#n/a", "none", "null", "<na>"})

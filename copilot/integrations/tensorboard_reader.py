@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from copilot.core.history import LoggedSeries, RunHistory
+from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, MissingExtraError, NotFoundError
 from copilot.utils.validators import clean_text
 

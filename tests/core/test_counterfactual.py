@@ -6,7 +6,8 @@ import pytest
 from copilot.core.analysis import analyse
 from copilot.core.checks import load_checks
 from copilot.core.counterfactual import as_evidence, duration, sentence, stop_at_best
-from copilot.core.history import LoggedSeries, RunHistory
+from copilot.core.history import RunHistory
+from copilot.core.pairs import LoggedSeries
 from tests.core.curves import healthy, overfitting
 
 

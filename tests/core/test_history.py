@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from copilot.core.history import LoggedSeries, RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError
 
 NAN = float("nan")

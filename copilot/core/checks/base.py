@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from copilot.core.batch import HistoryBatch
 from copilot.core.findings import Evidence, Outcome, Severity, State
-from copilot.core.history import Pair, RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import is_fraction
+from copilot.core.pairs import Pair
 
 
 class Thresholds(BaseModel):

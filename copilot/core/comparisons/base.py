@@ -13,8 +13,9 @@ import numpy as np
 from copilot.core.checks.base import BaseCheck, percent
 from copilot.core.comparisons.params import fold_number
 from copilot.core.findings import Evidence, Outcome
-from copilot.core.history import Pair, RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
+from copilot.core.pairs import Pair
 from copilot.core.set_sizes import set_size
 from copilot.core.statistics import noise_scale, tail_length
 from copilot.utils.validators import clean_text

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from copilot.core.history import LoggedSeries
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.mlflow.addresses import FORMS
 from copilot.integrations.mlflow.records import (

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from copilot.core.history import LoggedSeries
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import NotFoundError
 from copilot.utils.validators import clean_text, without_credentials
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import requests
 
-from copilot.core.history import LoggedSeries
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import NotFoundError, ToolError
 from copilot.integrations.mlflow.records import (
     DatasetInfo,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from copilot.core.history import LoggedSeries
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.records import (
     DatasetInfo,
