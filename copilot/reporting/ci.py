@@ -70,7 +70,7 @@ def _outcome(case: Xml.Element, finding: Finding, known: dict[str, Evidence]) ->
 def _said(evidence: Evidence) -> str:
     where = [f"epoch {words.epoch_text(evidence.epoch)}"] if evidence.epoch is not None else []
     where += [without_credentials(evidence.source)] if evidence.source else []
-    return f"{evidence.id} {words.citation_label(evidence)}: {words.evidence_value(evidence)} ({', '.join(where)})"
+    return f"{evidence.id} {words.citation_label(evidence)}: {words.evidence_in_full(evidence)} ({', '.join(where)})"
 
 
 def _facts(analysis: Analysis) -> dict[str, str]:

@@ -78,7 +78,8 @@ def _evidence(view: ReportView) -> Iterable[str]:
     yield _row(("Id", "What", "Value", "Epoch", "Source"))
     yield "|---|---|---:|---:|---|"
     for row in view.evidence[:_ROW_LIMIT]:
-        yield _row((row.id, row.label, row.value, row.epoch, row.source))
+        value = f"{row.value} ({row.interval})" if row.interval else row.value
+        yield _row((row.id, row.label, value, row.epoch, row.source))
     left_out = len(view.evidence) - _ROW_LIMIT + view.evidence_left_out
     if left_out > 0:
         yield f"\n{left_out} more stand in the JSON report."

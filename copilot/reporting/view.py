@@ -104,7 +104,7 @@ def _cards(analysis: Analysis, anchors: Mapping[str, str]) -> Iterable[Card]:
     gap = _first(evidence, "gap_final", unit="fraction") or _first(evidence, "gap_final")
     best = _first(evidence, "best_checkpoint")
     onset = next((e for e in evidence if e.name == "onset" and e.value == d.onset_epoch), None)
-    after = _first(evidence, "epochs_after_best")
+    after = _first(evidence, "epochs_saved") or _first(evidence, "epochs_after_best")
     if d.best_epoch is not None:
         note = (
             f"validation {words.quantity_name(best.quantity)} {words.evidence_value(best)}"
@@ -115,11 +115,20 @@ def _cards(analysis: Analysis, anchors: Mapping[str, str]) -> Iterable[Card]:
     if d.onset_epoch is not None:
         yield _card("Onset", words.epoch_text(d.onset_epoch), "validation gets worse from here on", onset, anchors)
     if after:
-        note = "validation was never as good again"
-        yield _card("After the best", words.evidence_value(after), note, after, anchors)
+        yield _card("After the best", *_after_best(after, evidence), after, anchors)
     if gap:
         note = f"{words.quantity_name(gap.quantity)}, validation against training"
         yield _card("Gap at the end", words.evidence_value(gap), note, gap, anchors)
+
+
+def _after_best(after: Evidence, evidence: Iterable[Evidence]) -> tuple[str, str]:
+    """How long training went on after its best epoch, and what that brought."""
+    time, kept = _first(evidence, "time_saved"), _first(evidence, "kept_share")
+    value = " · ".join(words.evidence_value(e) for e in (after, time) if e)
+    if kept is None:
+        return value, "validation was never as good again"
+    best = f"the best validation {words.quantity_name(kept.quantity)}"
+    return value, f"{words.evidence_value(kept)} of {best} had been reached before"
 
 
 def _card(label: str, value: str, note: str, evidence: Evidence | None, anchors: Mapping[str, str]) -> Card:
@@ -177,7 +186,7 @@ def _chips(cited: Sequence[Evidence], anchors: Mapping[str, str], in_full: bool)
     full = FULL_CHIPS if in_full else 0
     for e in cited[:full]:
         label = words.citation_label(e)
-        yield Chip(clean_text(e.id, 20), anchors.get(e.id, ""), label, words.evidence_value(e))
+        yield Chip(clean_text(e.id, 20), anchors.get(e.id, ""), label, words.evidence_in_full(e))
     order = {i: n for n, i in enumerate(anchors)}
     rows: list[list[Evidence]] = []
     for e in cited[full:]:

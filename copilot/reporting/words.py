@@ -10,6 +10,7 @@ from urllib.parse import quote
 from copilot.core.causes import CAUSE_WORDS
 from copilot.core.findings import Evidence
 from copilot.core.naming import is_fraction
+from copilot.reporting.evidence_words import DIFFERENCES, EVIDENCE, VALUES
 from copilot.utils.validators import clean_text
 
 _VERDICTS = {
@@ -28,46 +29,6 @@ _STATES = {
     "error": "Could not run",
 }
 _KINDS = {"run": "MLflow run", "history": "Training history", "model": "Model"}
-_EVIDENCE = {
-    "train_final": "training {q} at the end",
-    "val_final": "validation {q} at the end",
-    "gap_final": "gap of {q} at the end",
-    "gap_share": "gap of {q}, share of its first value",
-    "gap_early": "gap of {q} early on",
-    "error_ratio": "validation error over training error ({q})",
-    "gap_since": "epoch since which the {q} gap is open",
-    "val_best": "best validation {q}",
-    "best_checkpoint": "validation {q} at the best epoch",
-    "verdict_confidence": "how sure the verdict is",
-    **{f"probability_of_{cause}": f"probability of the cause: {words}" for cause, words in CAUSE_WORDS.items()},
-    "val_end": "validation {q} at the end",
-    "rise": "worsening of validation {q} since its best",
-    "rise_share": "worsening of validation {q}, share of its best",
-    "rise_within_noise": "worsening of validation {q} over its noise",
-    "onset": "onset by validation {q}",
-    "epochs_after_best": "epochs after the best {q}",
-    "train_start": "first training {q}",
-    "train_end": "training {q} at the end",
-    "train_best": "best training {q}",
-    "recent_improvement": "share of the {q} improvement made in the last quarter",
-    "train_swing": "swing of training {q}, share of its range",
-    "val_swing": "swing of validation {q}, share of its range",
-    "plateau_start": "epoch at which {q} had made 95 % of its improvement",
-    "idle_epochs": "epochs after {q} had made 95 % of its improvement",
-    "epochs_saved": "epochs after the best one",
-    "time_saved": "time after the best epoch",
-    "kept_share": "share of the best {q} that was reached by the best epoch",
-    "conflict": "how the quantities disagree",
-    "validation_images": "images that validation uses",
-    "pattern": "shape of the {q} curve",
-    "pattern_turn": "epoch at which {q} turns",
-    "pattern_bump": "epoch of the passing rise of {q}",
-    "pattern_jump": "epoch at which {q} jumps",
-    "pattern_jump_share": "size of the jump of {q}, share of its range",
-    "pattern_since": "epoch since which {q} is on its plateau",
-    "not_finite": "epochs at which {q} is not a number",
-}
-_DIFFERENCES = ("gap_final", "gap_early", "rise")
 _PAPER_HOSTS = {
     "arxiv": "https://arxiv.org/abs/",
     "doi": "https://doi.org/",
@@ -149,30 +110,42 @@ def with_unit(value: float | str | bool, unit: str, *, difference: bool = False)
 
 
 def evidence_value(evidence: Evidence, field: str = "value") -> str:
-    """The evidence's value (or ``epoch``) for people; a dash where nothing was measured."""
+    """The evidence's value (or ``epoch``) for people, names in words; a dash where nothing was measured."""
     if field == "epoch":
         return epoch_text(evidence.epoch)
     if evidence.value is None:
         return MISSING
-    return with_unit(evidence.value, evidence.unit, difference=evidence.name in _DIFFERENCES)
+    if isinstance(evidence.value, str) and evidence.value in VALUES.get(evidence.name, {}):
+        return VALUES[evidence.name][evidence.value].format(q=_quantity(evidence))
+    return with_unit(evidence.value, evidence.unit, difference=evidence.name in DIFFERENCES)
 
 
 def evidence_interval(evidence: Evidence) -> str:
-    """The interval around the value, for instance "between 3.1 % and 5.0 %"; empty if none was computed."""
+    """The interval around the value, for instance "between 3.1 and 5.0 points"; empty if none was computed."""
     if evidence.low is None or evidence.high is None:
         return ""
-    difference = evidence.name in _DIFFERENCES
+    difference = evidence.name in DIFFERENCES
     low, high = (with_unit(v, evidence.unit, difference=difference) for v in (evidence.low, evidence.high))
-    return f"between {low} and {high}"
+    return f"between {low.removesuffix(''.join(high.partition(' ')[1:]))} and {high}"
+
+
+def evidence_in_full(evidence: Evidence) -> str:
+    """The value with its interval, for instance "4.0 points (between 3.1 and 5.0 points)"."""
+    between = evidence_interval(evidence)
+    return f"{evidence_value(evidence)} ({between})" if between else evidence_value(evidence)
 
 
 def citation_label(evidence: Evidence) -> str:
     """What the evidence is, in words."""
     quantity = clean_text(evidence.quantity or "", 60)
-    if evidence.name in _EVIDENCE:
-        return _EVIDENCE[evidence.name].format(q=quantity or "the metric")
+    if evidence.name in EVIDENCE:
+        return EVIDENCE[evidence.name].format(q=_quantity(evidence))
     name = clean_text(evidence.name.replace("_", " "), 120)
     return f"{name} ({quantity})" if quantity and quantity not in name else name
+
+
+def _quantity(evidence: Evidence) -> str:
+    return quantity_name(evidence.quantity) or "the metric"
 
 
 def value_text(value: float, quantity: str) -> str:

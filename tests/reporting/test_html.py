@@ -47,7 +47,7 @@ def test_the_numbers_are_the_evidences_with_their_units():
         "After the best E3 27 epochs",
         "Gap at the end E4 12.4 points",
         "Probability of the cause: too little training data 62 %",
-        "between 10.1 points and 14.7 points",
+        "between 10.1 and 14.7 points",
         "best validation loss 0.612",
     ):
         assert words in text

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from copilot.core import comparisons
+from copilot.core.checks.conflicts import ConflictName
+from copilot.core.checks.learning_pattern import PATTERNS
 from copilot.core.findings import CauseName, Evidence, State, Verdict
 from copilot.reporting import words
+from copilot.reporting.evidence_words import EVIDENCE
 
 
 @pytest.mark.parametrize(
@@ -38,7 +44,8 @@ def test_values_carry_their_unit(value, unit: str, text: str):
 def test_a_difference_of_fractions_is_told_in_points():
     gap = Evidence(name="gap_final", value=0.1236, unit="fraction", low=0.1, high=0.15, quantity="accuracy")
     assert words.evidence_value(gap) == "12.4 points"
-    assert words.evidence_interval(gap) == "between 10.0 points and 15.0 points"
+    assert words.evidence_interval(gap) == "between 10.0 and 15.0 points"
+    assert words.evidence_in_full(gap) == "12.4 points (between 10.0 and 15.0 points)"
     assert words.citation_label(gap) == "gap of accuracy at the end"
 
 
@@ -46,6 +53,23 @@ def test_missing_is_a_dash_and_never_none():
     nothing = Evidence(name="rise", value=None)
     assert words.evidence_value(nothing) == words.evidence_value(nothing, "epoch") == words.MISSING
     assert words.evidence_interval(nothing) == ""
+    assert words.evidence_in_full(nothing) == words.MISSING
+
+
+def test_values_that_are_names_are_told_in_words():
+    shapes = [Evidence(name="pattern", value=shape, quantity="box_loss") for shape in PATTERNS]
+    conflicts = [Evidence(name="conflict", value=name, quantity="top_k") for name in get_args(ConflictName)]
+    told = [words.evidence_value(e) for e in (*shapes, *conflicts)]
+    assert len(set(told)) == len(told)
+    assert "_" not in "".join([*told, *map(words.citation_label, (*shapes, *conflicts))])
+    assert words.evidence_value(conflicts[0]) == "the loss rises while top k still improves"
+
+
+def test_every_number_of_a_comparison_has_its_words():
+    package = Path(comparisons.__file__).parent
+    names = re.findall(r'fact\(\s*"([a-z_]+)"', "".join(p.read_text() for p in package.glob("*.py")))
+    assert len(names) > 30
+    assert [name for name in names if name not in EVIDENCE] == []
 
 
 def test_a_name_from_outside_is_no_format_string():
