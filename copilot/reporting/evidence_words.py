@@ -54,7 +54,7 @@ EVIDENCE = {
     "folds": "folds",
     "cross_validations": "cross-validations",
     "fold_gap": "mean gap of {q} over the folds",
-    "fold_gap_p": "chance of such a {q} gap without overfitting (p)",
+    "fold_gap_p": "chance of such a gap of {q} without overfitting (p)",
     "outlying_fold": "best validation {q} of the outlying fold",
     "distance_from_median": "distance of its {q} from the median fold",
     "modified_z": "distance of the outlying fold over the usual spread",

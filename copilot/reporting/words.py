@@ -105,7 +105,7 @@ def with_unit(value: float | str | bool, unit: str, *, difference: bool = False)
         return f"{value * 100:.1f} points" if difference else f"{value * 100:.1f} %"
     if unit == "epoch":
         return epoch_text(value)
-    singular = unit[:-1] if unit in ("epochs", "times", "images") and value == 1 else unit
+    singular = unit[:-1] if value == 1 and len(unit) > 3 and unit.endswith("s") else unit  # "1 run", but "1 s"
     return f"{number(value)} {clean_text(singular, 40)}".strip()
 
 
@@ -157,8 +157,12 @@ def gap_text(train: float | None, val: float | None, quantity: str, higher_is_be
     """How far apart two drawn points are, positive where validation is worse; empty if one of them is missing."""
     if train is None or val is None:
         return ""
-    gap = float(train - val if higher_is_better else val - train)
-    return with_unit(gap, "fraction" if is_fraction(quantity) else "", difference=True)
+    return difference_text(train - val if higher_is_better else val - train, quantity)
+
+
+def difference_text(difference: float, quantity: str) -> str:
+    """A difference of two values of `quantity`: of scores from 0 to 1 in points."""
+    return with_unit(float(difference), "fraction" if is_fraction(quantity) else "", difference=True)
 
 
 def quantity_name(quantity: str | None) -> str:

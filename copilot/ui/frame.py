@@ -29,13 +29,16 @@ PAGE = dict(zip((name for name, *_ in _SCREENS), PAGES, strict=True))
 _STYLE = """
 <style>
 [data-testid="stHeader"] { display: none; }
-[data-testid="stMainBlockContainer"] { max-width: 1320px; }
+[data-testid="stMainBlockContainer"] { max-width: 1320px; padding-left: 2.5rem; padding-right: 2.5rem; }
 .st-key-header { border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding-bottom: .35rem; }
 .st-key-header [data-testid="stPageLink-NavLink"] { padding: .2rem .45rem; }
 .st-key-verdict-counts > *, .st-key-figures > * { min-width: 9rem; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: .9rem; padding-right: .9rem; }
   .st-key-header [data-testid="stPageLink-NavLink"] { padding: .15rem .3rem; }
+  .st-key-verdict-counts { gap: .4rem; }
+  .st-key-verdict-counts > * { min-width: 7.2rem; }
+  .st-key-verdict-counts [data-testid="stMetric"] > div { padding: .45rem .5rem; }
 }
 </style>
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -44,8 +45,7 @@ def pick_run() -> AnalysisResult | None:
             "This experiment has no run with curves. Log some, or open a history file on the Runs page.",
         )
         return None
-    alike = Counter(choices.values())  # Streamlit tells options apart by their words
-    choices = {i: n if alike[n] == 1 else f"{n} · {i[-6:]}" for i, n in choices.items()}
+    choices = told_apart(choices)
     chosen = st.selectbox(
         "Run",
         list(choices),
@@ -59,6 +59,12 @@ def pick_run() -> AnalysisResult | None:
         st.query_params["run"] = chosen
         st.rerun()
     return None
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id; alike ones get the end of their id, as Streamlit tells options apart by their words."""
+    alike = Counter(names.values())
+    return {i: n if alike[n] == 1 else f"{n} · {i[-6:]}" for i, n in names.items()}
 
 
 def no_store() -> None:

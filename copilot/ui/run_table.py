@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,8 +48,15 @@ def filters(results: list[AnalysisResult]) -> list[AnalysisResult]:
     return [r for r in kept if not text or text in _haystack(r.analysis)]
 
 
-def run_table(results: list[AnalysisResult]) -> str | None:
-    """Draw the table; returns the run that was ticked or whose cell was clicked."""
+class Picked(NamedTuple):
+    """What was chosen in the table: the run whose cell was clicked, and the ticked ones."""
+
+    opened: str | None
+    ticked: list[AnalysisResult]
+
+
+def run_table(results: list[AnalysisResult]) -> Picked:
+    """Draw the table: a click on a cell opens, ticks gather runs to compare."""
     ordered = sorted(results, key=lambda r: (_ATTENTION[r.diagnosis.verdict], -r.diagnosis.confidence))
     frame = pd.DataFrame([_row(r.analysis) for r in ordered])
     shown = frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()])
@@ -57,16 +66,22 @@ def run_table(results: list[AnalysisResult]) -> str | None:
         ).format("{:g}", subset=["Best epoch", *(c for c in ("Onset",) if c in shown)], na_rep=""),
         hide_index=True,
         on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
+        selection_mode=["multi-row", "single-cell"],
         column_config=_columns(),
         placeholder="",
         height=min(38 * (len(frame) + 1) + 2, 640),
         row_height=38,
-        key="runs-table",
+        key=_table_key(ordered),
         alt="Runs with verdict, confidence, gap, best epoch, onset, validation curve and likely cause",
     ).selection
-    row = selected.rows[0] if selected.rows else selected.cells[0][0] if selected.cells else None
-    return None if row is None else ordered[row].analysis.subject.run_id
+    opened = ordered[selected.cells[0][0]].analysis.subject.run_id if selected.cells else None
+    return Picked(opened, [ordered[row] for row in selected.rows])
+
+
+def _table_key(ordered: list[AnalysisResult]) -> str:
+    """Changes with the rows: ticks are kept by position, and must not pass to other runs."""
+    ids = " ".join(str(r.analysis.subject.run_id) for r in ordered)
+    return f"runs-table-{zlib.crc32(ids.encode()):08x}"
 
 
 def _colour(result: AnalysisResult) -> str:
@@ -110,15 +125,15 @@ def _columns() -> dict:
     c = st.column_config
     return {
         "Verdict": c.TextColumn(width=125),
-        "Run": c.TextColumn(width=140, help="Click a row to open the run."),
-        "Confidence": c.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=120),
+        "Run": c.TextColumn(width=140, help="Click a cell to open its run."),
+        "Confidence": c.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=110),
         "Gap": c.NumberColumn(
-            format="%.1f pts", width=85, help="Score gap between training and validation at the end, in points of 100."
+            format="%.1f pts", width=80, help="Score gap between training and validation at the end, in points of 100."
         ),
-        "Best": c.NumberColumn(format="%.3f", width=75, help="Validation value at the best epoch."),
+        "Best": c.NumberColumn(format="%.3f", width=70, help="Validation value at the best epoch."),
         "Best epoch": c.NumberColumn(width=85),
-        "Onset": c.NumberColumn(width=70, help="Epoch from which validation gets worse for good."),
+        "Onset": c.NumberColumn(width=65, help="Epoch from which validation gets worse for good."),
         "Validation curve": c.LineChartColumn(width=130),
-        "Likely cause": c.TextColumn(width=200),
-        "Finished": c.TextColumn(width=110),
+        "Likely cause": c.TextColumn(width=275),
+        "Finished": c.TextColumn(width=95),
     }

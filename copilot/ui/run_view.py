@@ -12,12 +12,11 @@ from copilot.reporting.words import (
     capital,
     cause_label,
     citation_label,
-    evidence_value,
-    paper_label,
-    paper_link,
+    evidence_in_full,
     percent_sure,
     verdict_label,
 )
+from copilot.ui.advice import advice
 from copilot.ui.finding_card import finding_card
 from copilot.ui.notices import plain
 from copilot.utils.validators import safe_file_name
@@ -38,9 +37,12 @@ def headline(analysis: Analysis) -> None:
         st.title(plain(analysis.subject.run_name or "Run", 80), width="content", anchor=False)
         st.badge(verdict_label(d.verdict), icon=f":material/{style.icon}:", color=style.streamlit)
         st.badge(
-            f"{percent_sure(d.confidence)} sure", color="gray", help="How far the measures lie beyond their thresholds."
+            f"{percent_sure(d.confidence)} sure",
+            color="gray",
+            help="The share of such verdicts that were right on runs whose answer is known.",
         )
-    st.markdown(f"**{plain(d.summary, 600)}**")
+    view = report_view(analysis)
+    st.markdown(f"**{plain(view.headline, 600)}** {plain(view.lead, 600)}")
 
 
 def figures(analysis: Analysis) -> None:
@@ -57,9 +59,11 @@ def why(analysis: Analysis) -> None:
         if cause.cause == "none":
             st.caption("Nothing to explain.")
             continue
-        st.progress(cause.probability, text=f"{capital(cause_label(cause.cause))} · {percent_sure(cause.probability)}")
-        if cause.finding_codes:
-            st.caption(f"From {', '.join(cause.finding_codes)}")
+        sure = f"{capital(cause_label(cause.cause))} · {percent_sure(cause.probability)}"
+        with st.container(gap="xxsmall"):
+            st.progress(cause.probability, text=sure)
+            if cause.finding_codes:
+                st.caption(f"From {', '.join(cause.finding_codes)}")
 
 
 def what_to_do(analysis: Analysis) -> None:
@@ -69,10 +73,7 @@ def what_to_do(analysis: Analysis) -> None:
     st.subheader("What to do", anchor=False)
     for i, item in enumerate(analysis.recommendations, 1):
         with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{i}. {plain(item.action)}**")
-            st.markdown(f"{plain(item.why)} {plain(item.expected_effect)}")
-            if item.papers:
-                st.caption("Shown in " + " · ".join(f"[{plain(paper_label(p))}]({paper_link(p)})" for p in item.papers))
+            advice(item, f"{i}. ")
 
 
 def findings(analysis: Analysis) -> None:
@@ -96,7 +97,7 @@ def evidence_table(analysis: Analysis, highlighted: str | None) -> None:
         with st.container(border=True, key="cited-evidence"):
             st.markdown(
                 f":material/format_quote: **{chosen.id}** {plain(citation_label(chosen))}: "
-                f"**{plain(evidence_value(chosen))}**"
+                f"**{plain(evidence_in_full(chosen))}**"
             )
             st.caption(
                 f"Source: {plain(chosen.source) or 'the run'}"
@@ -107,7 +108,7 @@ def evidence_table(analysis: Analysis, highlighted: str | None) -> None:
             {
                 "Id": e.id,
                 "Evidence": citation_label(e),
-                "Value": evidence_value(e),
+                "Value": evidence_in_full(e),
                 "Epoch": "" if e.epoch is None else f"{e.epoch:g}",
                 "Source": plain_cell(e.source),
             }

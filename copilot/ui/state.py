@@ -83,6 +83,16 @@ def _scan(key: tuple, name: str) -> AnalysisList:
     return _analyzer(*key).scan(name, limit=SCAN_LIMIT)
 
 
+def compare(ids: tuple[str, ...]) -> AnalysisList:
+    """The named runs beside the first of them; kept for half a minute."""
+    return _compare(key(), ids)
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Comparing runs...")
+def _compare(key: tuple, ids: tuple[str, ...]) -> AnalysisList:
+    return _analyzer(*key).compare(ids, baseline=ids[0])
+
+
 def result(run: str) -> AnalysisResult:
     """The analysis of one run, or of a history file that was dropped in."""
     opened = st.session_state.get(OPENED, {})
@@ -106,5 +116,5 @@ def _experiments(key: tuple) -> list:
 
 def forget() -> None:
     """Read everything again."""
-    for cached in (_scan, _result, _experiments):
+    for cached in (_scan, _compare, _result, _experiments):
         cached.clear()

@@ -67,6 +67,13 @@ def overfitted_run(demo) -> str:
     return next(run for run, answer in key.items() if answer["condition"] == "over-long training")
 
 
+@pytest.fixture
+def demo_runs(demo) -> list[str]:
+    """Ids of demo runs with curves on training and validation."""
+    key = json.loads(demo.answer_key.read_text())
+    return [run for run, answer in key.items() if answer["condition"] in ("over-long training", "healthy")][:4]
+
+
 def stop_worker() -> None:
     """Stop the worker that a page started for this home folder."""
     with contextlib.suppress(psutil.Error):

@@ -1,0 +1,123 @@
+"""What runs say together: a card for each comparison that found something, the others in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import streamlit as st
+
+from copilot.core.comparisons.document import Comparison
+from copilot.core.findings import Evidence, Finding
+from copilot.reporting.palette import VERDICT_STYLES
+from copilot.reporting.words import (
+    capital,
+    citation_label,
+    difference_text,
+    epoch_text,
+    evidence_in_full,
+    quantity_name,
+    value_text,
+    verdict_label,
+)
+from copilot.ui.advice import advice
+from copilot.ui.finding_card import finding_card
+from copilot.ui.notices import plain
+from copilot.utils.validators import clean_text
+
+_SPOKEN = ("issue", "error", "passed")
+_SEVERITIES = ("high", "medium", "low", "none")
+_VERSUS = " against "  # sources of a comparison with a baseline name their run before it
+_ROWS = {"OVF201": "Cross-validation", "OVF203": "Parameter", "OVF205": "Run"}
+
+
+def together(found: Comparison, title: str = "What the runs say together", *, beside: bool = False) -> None:
+    """The comparisons of `found`: issues first, then passed ones; those with nothing to judge are folded.
+
+    `beside` shows the compared runs in a table of their own first.
+    """
+    if len(found.runs) < 2:
+        return
+    st.subheader(title, anchor=False)
+    by = f", compared by validation {plain(quantity_name(found.subject.quantity))}" if found.subject.quantity else ""
+    st.caption(f"{len(found.runs)} runs{by}")
+    if beside:
+        _runs(found)
+    told = sorted((f for f in found.findings if f.state in _SPOKEN), key=_attention)
+    left = list(found.recommendations)
+    for finding in told:
+        mine = [item for item in left if finding.code in item.finding_codes]
+        left = [item for item in left if item not in mine]
+        with _card(finding, found):
+            for item in mine:
+                advice(item, ":material/arrow_forward: ")
+    _silent([f for f in found.findings if f.state not in _SPOKEN])
+
+
+def _runs(found: Comparison) -> None:
+    """The compared runs in one table, the baseline named."""
+    quantity = found.subject.quantity or ""
+    rows = []
+    for run in found.runs:
+        base = " (baseline)" if run.run_id == found.subject.baseline else ""
+        known = run.best_value is not None
+        rows.append(
+            {
+                "Run": clean_text(run.run_name or run.run_id, 60) + base,
+                "Verdict": f"{VERDICT_STYLES[run.verdict].glyph} {verdict_label(run.verdict)}" if run.verdict else "",
+                f"Best validation {quantity_name(quantity)}": value_text(run.best_value, quantity) if known else "",
+                "At epoch": epoch_text(run.best_epoch) if known else "",
+                "Gap there": "" if run.gap is None else difference_text(run.gap, quantity),
+            }
+        )
+    st.dataframe(rows, hide_index=True, key="runs-beside", alt="Compared runs with verdict, best value, epoch and gap")
+
+
+def _attention(finding: Finding) -> tuple[int, int]:
+    return _SPOKEN.index(finding.state), _SEVERITIES.index(finding.severity)
+
+
+def _card(finding: Finding, found: Comparison):
+    """The card; numbers that come once for each run or parameter stand in a table below its sentence."""
+    known = found.evidence_by_id()
+    cited = [known[i] for i in finding.evidence if i in known]
+    tabled = _repeated(cited)
+    card = finding_card(finding, {e.id: e for e in cited if e not in tabled})
+    if tabled:
+        with card:
+            rows = _rows(tabled, _ROWS.get(finding.code, "Source"))
+            st.table(rows, border="horizontal", hide_index=True, alt=f"Evidence of {finding.code}")
+    return card
+
+
+def _repeated(cited: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence of sources that are alike: a name that comes for several tells which these are."""
+    sources: dict[str, set[str]] = {}
+    for e in cited:
+        sources.setdefault(e.name, set()).add(e.source)
+    alike = {e.source for e in cited if len(sources[e.name]) > 1}
+    return [e for e in cited if e.source in alike]
+
+
+def _rows(tabled: Sequence[Evidence], first: str) -> list[dict[str, str]]:
+    """A row a source, a column a name."""
+
+    def about(e: Evidence) -> str:
+        return e.source.partition(_VERSUS)[0]
+
+    names = dict.fromkeys(capital(citation_label(e)) for e in tabled)
+    order = list(dict.fromkeys(map(about, tabled)))
+    rows = []
+    for source, own in groupby(sorted(tabled, key=lambda e: order.index(about(e))), key=about):
+        values = {capital(citation_label(e)): evidence_in_full(e) for e in own}
+        rows.append({first: plain(source, 120), **{name: plain(values.get(name, "")) for name in names}})
+    return rows
+
+
+def _silent(findings: Sequence[Finding]) -> None:
+    if not findings:
+        return
+    many = "comparison" if len(findings) == 1 else "comparisons"
+    with st.expander(f":gray[{len(findings)} {many} had nothing to judge]", key="silent-comparisons"):
+        for f in findings:
+            st.markdown(f":gray[**{f.code} {plain(f.title)}**: {plain(f.summary)}]")
