@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from copilot.chat.prompts import load_prompt
 from copilot.core.findings import Document, Evidence
 from copilot.reporting.markdown import escape_markdown
-from copilot.reporting.words import MISSING, citation_label, evidence_value
+from copilot.reporting.words import MISSING, citation_label, evidence_in_full, evidence_value
 from copilot.utils.validators import clean_text
 
 _MARK = re.compile(r"\[(?=E\d)")
@@ -90,7 +90,7 @@ class Writer:
     def citations(self) -> tuple[Citation, ...]:
         return tuple(
             Citation(
-                id=e.id, label=citation_label(e), value=evidence_value(e), source=clean_text(e.source), epoch=e.epoch
+                id=e.id, label=citation_label(e), value=evidence_in_full(e), source=clean_text(e.source), epoch=e.epoch
             )
             for e in self.cited.values()
         )

@@ -115,20 +115,20 @@ def _cards(analysis: Analysis, anchors: Mapping[str, str]) -> Iterable[Card]:
     if d.onset_epoch is not None:
         yield _card("Onset", words.epoch_text(d.onset_epoch), "validation gets worse from here on", onset, anchors)
     if after:
-        yield _card("After the best", *_after_best(after, evidence), after, anchors)
+        yield _card("After the best", words.evidence_value(after), _after_best(evidence), after, anchors)
     if gap:
         note = f"{words.quantity_name(gap.quantity)}, validation against training"
         yield _card("Gap at the end", words.evidence_value(gap), note, gap, anchors)
 
 
-def _after_best(after: Evidence, evidence: Iterable[Evidence]) -> tuple[str, str]:
-    """How long training went on after its best epoch, and what that brought."""
+def _after_best(evidence: Sequence[Evidence]) -> str:
+    """What the epochs after the best one took and brought, as far as it is known."""
     time, kept = _first(evidence, "time_saved"), _first(evidence, "kept_share")
-    value = " · ".join(words.evidence_value(e) for e in (after, time) if e)
+    took = f"they took {words.evidence_value(time)}; " if time else ""
     if kept is None:
-        return value, "validation was never as good again"
+        return f"{took}validation was never as good again"
     best = f"the best validation {words.quantity_name(kept.quantity)}"
-    return value, f"{words.evidence_value(kept)} of {best} had been reached before"
+    return f"{took}{words.evidence_value(kept)} of {best} had been reached before"
 
 
 def _card(label: str, value: str, note: str, evidence: Evidence | None, anchors: Mapping[str, str]) -> Card:

@@ -105,6 +105,8 @@ def with_unit(value: float | str | bool, unit: str, *, difference: bool = False)
         return f"{value * 100:.1f} points" if difference else f"{value * 100:.1f} %"
     if unit == "epoch":
         return epoch_text(value)
+    if unit == "%":
+        return f"{number(round(value, 2) + 0)} %"  # "-0.00481 %" says no more than "0 %"
     singular = unit[:-1] if value == 1 and len(unit) > 3 and unit.endswith("s") else unit  # "1 run", but "1 s"
     return f"{number(value)} {clean_text(singular, 40)}".strip()
 

@@ -33,9 +33,11 @@ _STYLE = """
 .st-key-header { border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); padding-bottom: .35rem; }
 .st-key-header [data-testid="stPageLink-NavLink"] { padding: .2rem .45rem; }
 .st-key-verdict-counts > *, .st-key-figures > * { min-width: 9rem; }
+@media (min-width: 641px) { .st-key-verdict-counts > *, .st-key-figures > * { flex: 1 1 0; } }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: .9rem; padding-right: .9rem; }
   .st-key-header [data-testid="stPageLink-NavLink"] { padding: .15rem .3rem; }
+  .st-key-pictures { flex-wrap: nowrap; overflow-x: auto; }
   .st-key-verdict-counts { gap: .4rem; }
   .st-key-verdict-counts > * { min-width: 7.2rem; }
   .st-key-verdict-counts [data-testid="stMetric"] > div { padding: .45rem .5rem; }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.core.findings import Evidence
 from copilot.errors import InputError
 from copilot.reporting import html, render
 from tests.reporting import documents
@@ -173,7 +174,9 @@ def test_a_template_of_one_s_own_is_used(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.browser
 def test_a_browser_shows_it_without_a_request_and_the_hover_works(tmp_path: Path, chromium: str):
     sync_api = pytest.importorskip("playwright.sync_api")
-    (tmp_path / "report.html").write_text(render(documents.overfitting(), "html"), encoding="utf-8")
+    report, conflict = documents.overfitting(), Evidence(id="E99", name="conflict", value="over_confident")
+    report = report.model_copy(update={"evidence": (*report.evidence, conflict)})
+    (tmp_path / "report.html").write_text(render(report, "html"), encoding="utf-8")
     (tmp_path / "hostile.html").write_text(render(documents.hostile(), "html"), encoding="utf-8")
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -185,6 +188,8 @@ def test_a_browser_shows_it_without_a_request_and_the_hover_works(tmp_path: Path
         for name in ("hostile", "report"):
             tab.goto(f"file://{tmp_path / name}.html")
             assert not tab.evaluate("document.documentElement.scrollWidth > innerWidth")
+        labels = "[...document.querySelectorAll('.evidence td:nth-child(2)')].map(cell => cell.offsetWidth)"
+        assert min(tab.evaluate(labels)) > 120, "a value in words leaves room for what it is"
         tab.set_viewport_size({"width": 1200, "height": 900})
         box = tab.locator("#curves .wide .hover").bounding_box()
         tab.mouse.move(box["x"] + box["width"] - 20, box["y"] + 100)
