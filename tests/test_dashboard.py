@@ -103,6 +103,19 @@ def test_from_the_table_of_runs_to_a_cited_answer(dashboard, page: Page, overfit
     expect(cited).to_contain_text(str(onset.value))
 
 
+def test_ticked_runs_are_compared_below_the_table(dashboard, page: Page):
+    page.goto(dashboard)
+    expect(page.get_by_text("What the runs say together")).to_be_visible(timeout=SLOW_MS)
+    table = page.get_by_test_id("stDataFrame").first
+    page.wait_for_timeout(1500)
+    for row in (3, 5):
+        table.click(position={"x": 16, "y": 57 + 38 * row})  # its tick
+        page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Compare 2 runs").click()
+    expect(page.get_by_text("What the ticked runs say together")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("OVF205 Regression against the baseline").first).to_be_visible()
+
+
 def test_a_link_opens_its_run_in_a_fresh_browser(dashboard, page: Page, overfitted):
     page.goto(f"{dashboard}/run?run={overfitted.subject.run_id}")
     expect(page.get_by_role("heading", name=overfitted.subject.run_name)).to_be_visible(timeout=SLOW_MS)

@@ -9,7 +9,7 @@ import streamlit as st
 from copilot.core.comparisons.document import Comparison
 from copilot.results import AnalysisResult
 from copilot.ui import state
-from copilot.ui.pickers import told_apart
+from copilot.ui.pickers import distinct
 from copilot.utils.validators import clean_text
 
 _ASKED = "compared"  # session: the ids that were last compared, the baseline first
@@ -18,7 +18,7 @@ HINT = "Click a run to open it. Tick two or more to compare them."
 
 def compare_bar(ticked: Sequence[AnalysisResult]) -> Comparison | None:
     """The bar below the table; the comparison of the ticked runs once it was asked for."""
-    names = told_apart({r.analysis.subject.run_id: _name(r) for r in ticked})
+    names = distinct({r.analysis.subject.run_id: _name(r) for r in ticked})
     if len(names) < 2:
         one = next(iter(names.values()), None)
         st.caption(f"{one} is ticked. Tick one more to compare the two." if one else HINT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from copilot.reporting.words import relative_time
 from copilot.ui import state
 from copilot.ui.job_tray import job_name
 from copilot.ui.notices import guard, plain
+from copilot.ui.pickers import distinct
 
 KEPT = 200
 _FOLLOW_S = 1
@@ -58,12 +58,6 @@ def pick_job(label: str, found: list[Job], names: dict[str, str]) -> str:
     """
     key = f"{found[0].kind}-{st.session_state.get(_ROUND + found[0].kind, 0)}"
     return st.selectbox(label, [job.id for job in found], format_func=distinct(names).get, key=key)
-
-
-def distinct(names: dict[str, str]) -> dict[str, str]:
-    """The words of each id; where two are alike, with the end of the id. A select box tells options by their words."""
-    alike = Counter(names.values())
-    return {i: words if alike[words] == 1 else f"{words} · {i[-6:]}" for i, words in names.items()}
 
 
 def _show_newest(kind: str) -> None:

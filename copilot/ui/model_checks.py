@@ -13,6 +13,7 @@ from copilot.reporting.palette import STATE_STYLES
 from copilot.ui import jobs_view, state
 from copilot.ui.finding_card import finding_card
 from copilot.ui.notices import notice, plain
+from copilot.ui.pickers import distinct
 from copilot.utils.validators import clean_text
 
 KIND = "validate"
@@ -140,14 +141,14 @@ def _models(key: tuple, experiment: str | None, run: str | None) -> dict[str, st
     runs = {r.run_id: r for r in (source.runs(experiment, limit=_MAX_RUNS) if experiment else ())}
     chosen = runs.pop(run, None)
     if chosen and chosen.model_uris:
-        choices[chosen.model_uris[0]] = f"This run: {clean_text(chosen.name, 60)}"
+        choices[chosen.model_uris[0]] = f"Run {clean_text(chosen.name, 60)}"
     for model in source.registered_models():
         for version in model.versions:
             names = f" ({', '.join(version.aliases)})" if version.aliases else ""
             label = clean_text(f"{model.name} version {version.version}{names}", 100)
             choices[f"models:/{model.name}/{version.version}"] = label
     choices |= {r.model_uris[0]: f"Run {clean_text(r.name, 60)}" for r in runs.values() if r.model_uris}
-    return jobs_view.distinct(choices)
+    return distinct(choices)
 
 
 def _pick_suite() -> str:

@@ -45,7 +45,7 @@ def pick_run() -> AnalysisResult | None:
             "This experiment has no run with curves. Log some, or open a history file on the Runs page.",
         )
         return None
-    choices = told_apart(choices)
+    choices = distinct(choices)
     chosen = st.selectbox(
         "Run",
         list(choices),
@@ -61,7 +61,7 @@ def pick_run() -> AnalysisResult | None:
     return None
 
 
-def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+def distinct(names: Mapping[str, str]) -> dict[str, str]:
     """Names by id; alike ones get the end of their id, as Streamlit tells options apart by their words."""
     alike = Counter(names.values())
     return {i: n if alike[n] == 1 else f"{n} · {i[-6:]}" for i, n in names.items()}
