@@ -27,16 +27,15 @@ def stop_at_best(history: RunHistory, primary: Pair) -> Counterfactual | None:
         None where the best epoch is the last one. ``kept_share`` is the smallest share of its best value over the run
         that a validation score from 0 to 1 had reached by then; hours need logged times.
     """
-    stop, known = primary.best_index, np.flatnonzero(np.isfinite(primary.val))
-    saved = int((known > stop).sum())
-    if not saved:
+    stop, last = primary.best_index, len(history.epochs) - 1
+    if stop == last:
         return None
     kept = [(_kept(p, stop), p.quantity) for p in history.pairs if is_fraction(p.quantity) and p.higher_is_better]
     share, quantity = min((item for item in kept if item[0] is not None), default=(None, None))
     return Counterfactual(
         stop_epoch=axis_value(history.epochs[stop]),
-        epochs_saved=saved,
-        hours_saved=_hours(history.times, stop, known[-1]),
+        epochs_saved=last - stop,
+        hours_saved=_hours(history.times, stop, last),
         kept_share=share,
         kept_quantity=quantity,
     )

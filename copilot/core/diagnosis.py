@@ -23,6 +23,7 @@ from copilot.core.naming import is_fraction, parse_metric_name
 from copilot.core.pairs import Pair
 
 MIN_POINTS = 5
+_SUMMING_UP = ("map50-95", "map", "map50", "ap", "iou", "dice", "accuracy")
 OUTWEIGHED = ("score_still_improves", "few_components")
 GAP, DIVERGENCE, UNDERFITTING, INSTABILITY, PLATEAU = "OVF101", "OVF102", "OVF103", "OVF104", "OVF105"
 
@@ -84,14 +85,22 @@ def conclusions(diagnosis: Diagnosis, history: RunHistory, preference: Sequence[
 
 
 def primary_pair(history: RunHistory, preference: Sequence[str] = ()) -> Pair | None:
-    """The pair that decides the best epoch: the preferred quantity, else the loss, else the first with validation."""
+    """The pair that decides the best epoch: the preferred quantity, else the loss, else the first with validation.
+
+    Where only parts of a loss were logged, as detectors do, a score that sums the model up comes before them.
+    """
     with_val = [p for p in history.pairs if p.val_points]
     for wanted in preference:
         parsed = parse_metric_name(wanted)
         for pair in with_val:
             if pair.quantity == (parsed.quantity if parsed else wanted):
                 return pair
-    return next((p for p in with_val if p.kind == "loss"), with_val[0] if with_val else None)
+    losses = [p for p in with_val if p.kind == "loss"]
+    if len(losses) > 1 and losses[0].quantity != "loss":
+        for name in _SUMMING_UP:
+            if found := next((p for p in with_val if p.quantity == name), None):
+                return found
+    return next(iter(losses or with_val), None)
 
 
 def _is(by_code: Mapping[str, Outcome], code: str) -> bool:
@@ -100,7 +109,9 @@ def _is(by_code: Mapping[str, Outcome], code: str) -> bool:
 
 def _points(history: RunHistory) -> int:
     """Epochs at which validation has values, of the longest complete pair."""
-    return max((p.val_points for p in history.pairs if p.complete), default=0)
+    beside = any(p.kind == "loss" and p.train_points >= MIN_POINTS for p in history.pairs)  # mAP beside a training loss
+    complete = [p.val_points for p in history.pairs if p.complete]
+    return max(complete or [p.val_points for p in history.pairs if beside], default=0)
 
 
 class Judged(NamedTuple):
@@ -139,7 +150,8 @@ def _verdict(history: RunHistory, by_code: Mapping[str, Outcome]) -> tuple[Verdi
     divergence = by_code.get(DIVERGENCE)
     if divergence is None or divergence.state not in ("passed", "issue"):
         return "inconclusive", "none", 0.8
-    if divergence.value("rise_within_noise") is not None or _gap_is_high(by_code):
+    doubts = ("rise_within_noise", "rise_with_training")
+    if any(divergence.value(name) is not None for name in doubts) or _gap_is_high(by_code):
         return "inconclusive", "none", 0.6
     return "healthy", "low" if gap is not None and gap.state == "issue" else "none", divergence
 
@@ -211,7 +223,8 @@ def _what_is_missing(history: RunHistory, by_code: Mapping[str, Outcome]) -> str
         return "Only training curves were logged. Log a validation metric every epoch, for instance val_loss."
     if not has_train:
         return "Only validation curves were logged. Log the training metric every epoch too, for instance train_loss."
-    if not any(p.complete for p in history.pairs):
+    divergence = by_code.get(DIVERGENCE)
+    if not any(p.complete for p in history.pairs) and (divergence is None or divergence.state == "not_applicable"):
         return (
             "No quantity was logged on both training and validation. Log the same one on both, for instance "
             "train_loss and val_loss."
@@ -220,12 +233,17 @@ def _what_is_missing(history: RunHistory, by_code: Mapping[str, Outcome]) -> str
     if points < MIN_POINTS:
         have = f"{points} epoch{'' if points == 1 else 's'}"
         return f"Validation has {have}; it takes at least {MIN_POINTS}. Train longer or log more often."
-    if _gap_is_high(by_code):
+    if divergence is not None and divergence.value("rise_with_training") is not None:
         return (
-            f"{by_code[GAP].summary} Validation is not getting worse and training is not perfect, so the curves alone "
-            "do not tell overfitting from validation images of another kind. Compare the two sets."
+            f"{divergence.summary} Both curves drift upwards: that is no overfitting, and not steady either. Lower the "
+            "learning rate, and see whether training holds its best."
         )
-    divergence = by_code.get(DIVERGENCE)
+    if _gap_is_high(by_code):
+        calm = "Little of validation" if _is(by_code, DIVERGENCE) else "Validation is not"
+        return (
+            f"{by_code[GAP].summary} {calm} getting worse and training is not perfect, so the curves alone do not tell "
+            "overfitting from validation images of another kind. Compare the two sets."
+        )
     if divergence is None or divergence.state in ("ignored", "skipped", "error"):
         why = f" {divergence.summary}" if divergence else ""
         return f"{DIVERGENCE} did not run, so that nobody looked whether validation gets worse.{why}"

@@ -295,6 +295,8 @@ def recommend_for(outcomes: Sequence[Outcome]) -> tuple[Recommendation, ...]:
 def _for_doubt(by_code: Mapping[str, Outcome]) -> Remedy:
     """What would have allowed a verdict."""
     gap, divergence = by_code.get("OVF101"), by_code.get("OVF102")
+    if divergence is not None and divergence.value("rise_with_training") is not None:
+        return _RATE
     if divergence is not None and divergence.value("rise_within_noise") is not None:
         return _LARGER_VALIDATION
     return _LOG_MORE if gap is None or gap.state == "not_applicable" else _LONGER

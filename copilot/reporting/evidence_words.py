@@ -22,6 +22,7 @@ EVIDENCE = {
     "val_end": "validation {q} at the end",
     "rise": "worsening of validation {q} since its best",
     "rise_share": "worsening of validation {q}, share of its best",
+    "rise_with_training": "worsening of validation {q}, with training",
     "rise_within_noise": "worsening of validation {q} over its noise",
     "onset": "onset by validation {q}",
     "epochs_after_best": "epochs after the best {q}",

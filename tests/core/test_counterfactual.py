@@ -35,9 +35,9 @@ def test_a_run_that_ends_at_its_best_saves_nothing():
     assert stop_at_best(history, history.pairs[0]) is None
 
 
-def test_holes_count_neither_as_epochs_nor_as_the_end():
+def test_epochs_without_validation_are_saved_too():
     history = RunHistory.from_arrays(train_loss=[3, 2, 1, 1, 1], val_loss=[3, 1, None, 2, None])
-    assert stop_at_best(history, history.pairs[0]).epochs_saved == 1
+    assert stop_at_best(history, history.pairs[0]).epochs_saved == 3
 
 
 @pytest.mark.parametrize(("hours", "shown"), [(12.34, (12.0, "h")), (0.5, (30.0, "min")), (0.001, (3.6, "s"))])

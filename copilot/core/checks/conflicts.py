@@ -11,6 +11,9 @@ from copilot.core.findings import Severity
 ConflictName = Literal["score_still_improves", "over_confident", "few_components", "score_alone"]
 
 
+_ATTACKED = frozenset({"robust", "adv", "adversarial", "pgd"})
+
+
 class Conflict(NamedTuple):
     """A disagreement. ``outweighs``: it speaks against overfitting more than the rise speaks for it."""
 
@@ -38,7 +41,7 @@ def find_conflict(turned: Sequence[Row], both: Sequence[Row], severity: Severity
     """
     calm = [row for row in both if row["margin"] < 0]
     losses, scores = [r for r in turned if r.pair.kind == "loss"], [r for r in turned if r.pair.kind != "loss"]
-    calm_scores = [r for r in calm if r.pair.kind != "loss"]
+    calm_scores = [r for r in calm if r.pair.kind != "loss" and (not losses or _same_attack(r, losses[0]))]
     if losses and not scores and calm_scores:
         gaining = next((r for r in calm_scores if r["still_gains"]), None)
         if gaining is not None:
@@ -64,7 +67,7 @@ def find_conflict(turned: Sequence[Row], both: Sequence[Row], severity: Severity
 
 def _few_components(turned: Sequence[Row], calm: Sequence[Row], severity: Severity, rise: float) -> Conflict | None:
     """Losses of which some rise and most do not: whether their sum rises."""
-    calm_losses = [r for r in calm if r.pair.kind == "loss"]
+    calm_losses = [r for r in calm if "loss" in r.pair.quantity.split("_")]  # error rates and perplexity do not add up
     if not calm_losses or len(turned) > len(calm_losses) or severity == "high":
         return None
     total = next((r for r in calm_losses if r.pair.quantity == "loss"), None)
@@ -75,3 +78,10 @@ def _few_components(turned: Sequence[Row], calm: Sequence[Row], severity: Severi
     names = ", ".join(r.pair.quantity.replace("_", " ") for r in turned[:3])
     where = "the total loss does not rise" if total is not None else "the losses together hardly rise"
     return Conflict("few_components", turned[0].pair.quantity, f"Only {names} rises; {where}.", True)
+
+
+def _same_attack(a: Row, b: Row) -> bool:
+    """Whether both are measured under attack, or neither: a clean accuracy says nothing of a robust loss."""
+    return bool(_ATTACKED.intersection(a.pair.quantity.split("_"))) == bool(
+        _ATTACKED.intersection(b.pair.quantity.split("_"))
+    )

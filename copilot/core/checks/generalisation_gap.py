@@ -11,7 +11,7 @@ from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
 from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, leading_first, percent, severity_of
-from copilot.core.findings import Evidence, Outcome
+from copilot.core.findings import Evidence, Outcome, Severity
 from copilot.core.history import RunHistory
 from copilot.core.set_sizes import set_size
 from copilot.core.statistics import difference_interval, last_index_where, mean_half_width, tail_mean, take
@@ -110,10 +110,15 @@ class GeneralisationGap(BaseCheck):
         if margin < 0:
             text = self._summary(worst, "within the limit")
             return self.outcome("passed", text, confidence=certain, evidence=evidence)
-        gap = worst["gap"] if worst.value_unit() else worst["share"]
-        severity = severity_of(gap, self.thresholds.train_val_gap * 1.5, self.thresholds.high_gap)
+        severity = self._severity(worst)
         text = self._summary(worst, "beyond the limit")
         return self.outcome("issue", text, severity=severity, confidence=certain, evidence=evidence)
+
+    def _severity(self, row: Row) -> Severity:
+        t = self.thresholds
+        if row.value_unit():
+            return severity_of(row["gap"], t.train_val_gap * 1.5, t.high_gap)
+        return severity_of(row["share"], t.loss_gap_share * 1.5, t.loss_gap_share * 2.5)
 
     @staticmethod
     def _interval(row: Row, sizes: tuple[int | None, int | None]) -> tuple[float, float]:

@@ -22,7 +22,20 @@ class InstabilityThresholds(Thresholds):
     explosion: float = Field(
         1.5, gt=1, description="Training loss at the end over its first value that tells an explosion."
     )
+    drift: float = Field(
+        0.15,
+        gt=0,
+        description="The same where validation loses as large a share, and training stands out of its noise.",
+    )
+    least_growth: float = Field(
+        0.25, gt=0, description="Share of its best by which training must end above it to have diverged at all."
+    )
     swing: float = Field(0.2, gt=0, description="Noise of the training curve over its range that counts as swinging.")
+    swing_level: float = Field(
+        0.1,
+        gt=0,
+        description="Noise over the level of the curve (of a score: over a half) that swinging takes as well.",
+    )
     late_swing: float = Field(0.35, gt=0, description="Noise of the validation curve over its range worth a note.")
 
 
@@ -59,7 +72,10 @@ class Instability(BaseCheck):
         train, smooth = batch.train, batch.train_smooth
         end, start, best = tail_mean(train, batch.tail), train[:, 0], smooth.min(axis=1)
         train_range = np.maximum(smooth.max(axis=1) - best, 1e-12)
-        val_range = np.maximum(batch.val_smooth.max(axis=1) - batch.val_smooth.min(axis=1), 1e-12)
+        val_best = batch.val_smooth.min(axis=1)
+        val_range = np.maximum(batch.val_smooth.max(axis=1) - val_best, 1e-12)
+        val_rise = tail_mean(batch.val, batch.tail) - val_best
+        val_gained = np.maximum(batch.val_smooth[:, 0] - val_best, 1e-9 + 0.02 * np.abs(batch.val_smooth[:, 0]))
         return {
             "start": start,
             "end": end,
@@ -68,6 +84,9 @@ class Instability(BaseCheck):
             "growth": end / np.where(np.abs(start) > 1e-12, np.abs(start), np.nan),
             "train_swing": batch.train_noise / train_range,
             "val_swing": np.nan_to_num(batch.val_noise / val_range),
+            "level_swing": batch.train_noise / np.where(batch.bounded, 0.5, np.maximum(np.abs(end), 1e-300)),
+            "val_holds": (val_rise <= 0.2 * val_range).astype(float),
+            "val_lost": np.nan_to_num(val_rise / val_gained),
             "rise_noise": (end - best) / np.maximum(batch.train_noise, 1e-9),
             "last": batch.epochs[:, -1],
         }
@@ -86,7 +105,7 @@ class Instability(BaseCheck):
             end, best = loss.logged("end"), loss.logged("best")
             text = f"Training {loss.pair.quantity} ends at {end:.3g} after a best of {best:.3g}: training diverged."
             return self.outcome("issue", text, severity="high", confidence=confidence_from(margin), evidence=evidence)
-        swing = math.log(max(loss["train_swing"], 1e-6) / self.thresholds.swing)
+        swing = self._swings(loss)
         if swing >= 0 and loss.points >= 8:
             evidence, share = self._evidence_of(loss, usable), loss["train_swing"]
             text = f"Training {loss.pair.quantity} swings from epoch to epoch by {percent(share)} of its whole range."
@@ -102,12 +121,26 @@ class Instability(BaseCheck):
         return self.outcome("passed", text, confidence=confidence_from(max(margin, swing)), evidence=evidence)
 
     def _diverged(self, row: Row) -> float:
-        t = self.thresholds
-        if row["end"] <= row["best"]:
+        t, rise = self.thresholds, row["end"] - row["best"]
+        if rise <= 0:
             return -3.0
-        exploded = math.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" else -3.0
+        grew = rise >= t.least_growth * abs(row["best"])
+        exploded = math.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" and grew else -3.0
         lost = math.log(max(row["lost"], 1e-6) / t.diverged) if row["rise_noise"] >= 3 else -3.0
-        return max(lost, exploded)
+        drifted = -3.0
+        if grew and row["rise_noise"] >= 6 and row["val_lost"] >= t.drift:
+            drifted = math.log(max(row["lost"], 1e-6) / t.drift)
+        return max(lost, exploded, drifted)
+
+    def _swings(self, row: Row) -> float:
+        """Against the curve's range, and against its level: a loss logged per step, or one that has little to gain,
+        has more noise than range; so it does not count while validation is steady and holds.
+        """
+        t = self.thresholds
+        if 0 < row["val_swing"] < 0.5 * t.swing and row["val_holds"]:
+            return -3.0
+        measured = min(row["train_swing"] / t.swing, row["level_swing"] / t.swing_level)
+        return math.log(max(measured, 1e-6))
 
     def _not_finite(self, history: RunHistory) -> Outcome | None:
         """NaN in a training curve, or a validation curve that ends in NaN, is instability by itself."""
@@ -121,10 +154,9 @@ class Instability(BaseCheck):
             ):
                 if not bad.any() or (values is pair.val and not validated):
                     continue  # validation that never gave a number did not work, which says nothing of training
-                first = float(history.epochs[bad][0])
-                after = np.isfinite(values[history.epochs > first]).sum()
-                if after > bad.sum():
-                    continue  # single holes in a curve that went on
+                if _goes_on(bad, values):
+                    continue  # holes in a curve that went on, such as epochs without validation
+                first = float(history.epochs[_end_of_values(values) :][bad[_end_of_values(values) :]][0])
                 item = Evidence(
                     name="not_finite",
                     value=int(bad.sum()),
@@ -153,3 +185,19 @@ class Instability(BaseCheck):
             row.evidence("train_swing", row["train_swing"] * 100, unit="%", source=row.pair.train_name or ""),
             row.evidence("val_swing", row["val_swing"] * 100, unit="%", source=row.pair.val_name or ""),
         ]
+
+
+def _end_of_values(values: np.ndarray) -> int:
+    """Index after the last finite value; 0 where there is none."""
+    known = np.flatnonzero(np.isfinite(values))
+    return int(known[-1]) + 1 if known.size else 0
+
+
+def _goes_on(bad: np.ndarray, values: np.ndarray) -> bool:
+    """Whether the stretch of bad values at the end is no longer than one that the curve came back from."""
+    logged = np.isfinite(values[bad | np.isfinite(values)])
+    known = np.flatnonzero(logged)
+    if not known.size:
+        return False
+    holes = np.diff(np.concatenate([[-1], known])) - 1
+    return bool(len(logged) - 1 - known[-1] <= holes.max())

@@ -15,6 +15,9 @@ from copilot.core.history import RunHistory
 from copilot.core.statistics import tail_mean
 
 MIN_POINTS = 5
+_OVERLAPS = ("dice", "iou", "f1")
+STILL_FAR = 0.6  # error of a score that no harder training task excuses
+GOOD = 0.1  # error of a score that may be good by itself
 CHANCE = 0.2  # a first score up to this may be a guess among five classes or more
 _USEFUL_KINDS = ("accuracy", "top5", "f1", "auc", "dice", "iou")
 
@@ -24,7 +27,19 @@ class UnderfittingThresholds(Thresholds):
     remaining_loss: float = Field(
         0.4, gt=0, lt=1, description="Share of the first training loss left at a plateau that is too much."
     )
-    remaining_alone: float = Field(0.85, gt=0, lt=1, description="The same where only a loss was logged.")
+    remaining_alone: float = Field(
+        0.98, gt=0, lt=1, description="The same where only a loss was logged, whose lowest possible value is unknown."
+    )
+    collapsed: float = Field(0.03, gt=0, lt=1, description="Dice, IoU or F1 at the start and the end that is nothing.")
+    frozen: float = Field(
+        0.003, gt=0, lt=1, description="Change of a score that is none, while its loss learns nothing."
+    )
+    easier: float = Field(
+        0.03,
+        gt=0,
+        lt=1,
+        description="Lead of validation over training that tells a harder training task (mixup, crops).",
+    )
     learned: float = Field(
         0.05, gt=0, lt=1, description="Improvement of the training cost below which nothing was learned."
     )
@@ -70,6 +85,7 @@ class Underfitting(BaseCheck):
         start, end = batch.train[:, 0], tail_mean(batch.train, batch.tail)
         quarter = smooth[:, max(0, batch.points - 1 - max(1, batch.points // 4))]
         total = np.maximum(start - end, 1e-12)
+        val_gain = batch.val[:, 0] - tail_mean(batch.val, batch.tail)
         with np.errstate(invalid="ignore", divide="ignore"):
             remaining = end / np.abs(start)
         return {
@@ -79,6 +95,8 @@ class Underfitting(BaseCheck):
             "remaining": remaining,
             "recent_share": (quarter - end) / total,
             "doubled": end - 4 * np.maximum(quarter - end, 0.0),
+            "noise": batch.train_noise,
+            "val_gain": np.where(batch.has_val, val_gain / np.maximum(np.abs(batch.val[:, 0]), 1e-300), 0.0),
             "val_end": np.where(batch.has_val, tail_mean(batch.val, batch.tail), np.inf),
             "first": batch.epochs[:, 0],
             "last": batch.epochs[:, -1],
@@ -90,6 +108,7 @@ class Underfitting(BaseCheck):
         score = next((r for r in usable if r.value_unit() and r.pair.quantity.split("_")[0] in _USEFUL_KINDS), None)
         if loss is None and score is None:
             return self.outcome("not_applicable", f"It takes a training curve of at least {MIN_POINTS} epochs.")
+        score = next((r for r in usable if self._is_empty(r)), score)
         shown = [r for r in (score, loss) if r]
         evidence = [item for r in shown for item in self._evidence(r)]
         stuck, margin = self._never_learned(loss, score)
@@ -113,22 +132,34 @@ class Underfitting(BaseCheck):
         )
 
     def _never_learned(self, loss: Row | None, score: Row | None) -> tuple[bool, float]:
-        limit = self.thresholds.learned
-        gains = []
-        if loss:
-            if loss["end"] == 0:
-                return False, 1.0  # nothing is left to learn
-            gains.append(loss["improvement"] / max(abs(loss["start"]), 1e-9))
-        if score:
-            if score["end"] < 1 - self.thresholds.useful_score:
-                return False, 1.0  # good from the first epoch on
-            if score["start"] >= 1 - CHANCE and score["improvement"] < limit:
-                return True, math.log(
-                    limit / max(score["improvement"], 1e-3)
-                )  # a loss that fell from a blow-up is none
-            gains.append(score["improvement"])
-        flat = max(gains) < limit
-        return flat, math.log(limit / max(*gains, 1e-3))
+        t, limit = self.thresholds, self.thresholds.learned
+        if score and self._is_empty(score):
+            return True, 2.0  # whatever the loss and the pixel accuracy say
+        if loss and loss["end"] == 0:
+            return False, 1.0  # nothing is left to learn
+        if loss and not score and self._learned_little_but_surely(loss):
+            return False, 0.5
+        loss_gain = loss["improvement"] / max(abs(loss["start"]), 1e-300) if loss else -math.inf
+        if loss and score and abs(score["improvement"]) < t.frozen and loss_gain < limit and score["end"] > GOOD:
+            return True, math.log(limit / max(loss_gain, 1e-3))  # a majority class
+        if score and score["end"] < 1 - t.useful_score:
+            return False, 1.0  # good from the first epoch on
+        score_gain = score["improvement"] if score else -math.inf
+        if score and score["start"] >= 1 - CHANCE and score_gain < limit:
+            return True, math.log(limit / max(score_gain, 1e-3))  # a loss that fell from a blow-up is none
+        gain = max(loss_gain, score_gain)
+        return gain < limit, math.log(limit / max(gain, 1e-3))
+
+    def _is_empty(self, row: Row) -> bool:
+        """An overlap of next to nothing at the start and at the end: a prediction of background alone."""
+        overlap = row.pair.quantity.split("_")[0] in _OVERLAPS
+        return overlap and min(row["start"], row["end"]) >= 1 - self.thresholds.collapsed
+
+    def _learned_little_but_surely(self, loss: Row) -> bool:
+        """A loss alone that settled on a small gain, as fine-tuned language models do; validation gained as well."""
+        settled = loss["recent_share"] < self.thresholds.plateau_share
+        sure = loss["improvement"] > max(4 * loss["noise"], 0.01 * abs(loss["start"])) and loss["val_gain"] > 0.01
+        return bool(settled and sure)
 
     def _stalled_far(self, loss: Row | None, score: Row | None) -> tuple[bool, float]:
         t = self.thresholds
@@ -144,6 +175,8 @@ class Underfitting(BaseCheck):
             hopeless.append(score["doubled"] > 1 - t.useful_score)
         if not far:
             return False, 0.0
+        if score and score["val_end"] < min(score["end"] - t.easier, STILL_FAR):
+            return False, 0.1
         leading = score or loss
         stalled = leading["recent_share"] < t.plateau_share or all(hopeless)
         return bool(stalled and min(far) > 0), float(min(far))

@@ -13,11 +13,15 @@ from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from
 from copilot.core.checks.conflicts import find_conflict
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
-from copilot.core.statistics import late_noise_scale, moving_mean, tail_mean, take
+from copilot.core.statistics import late_noise_scale, moving_mean, smoothing_window, tail_length, tail_mean, take
 
 MIN_POINTS = 3
 SHORT_RUN = 30
+SMOOTHED_FROM = 10  # points
+CLOSE = 0.1  # share of its best by which a value that is close to it may differ
+MIN_TRAINING = 5
 NOISE_KNOWN_FROM = 6  # points; of fewer the noise cannot be told from the turn
+CLEAR = math.log(2.0)  # margin of a rise of twice the threshold
 CALM = -3.0  # margin of a curve that does not rise at all
 
 
@@ -36,6 +40,10 @@ class DivergenceThresholds(Thresholds):
     large_rise_share: float = Field(
         0.005, gt=0, description="Share of the improvement lost that makes a large rise count."
     )
+    late_rise: float = Field(
+        0.2, gt=0, description="Rise as a share of the best that counts against what was gained after the first tenth."
+    )
+    late_rise_share: float = Field(0.05, gt=0, description="Share of that gain that must be lost as well.")
     score_drop: float = Field(
         0.02, gt=0, description="Absolute drop that counts of a score about 0.5; less near 0 and 1, as its spread is."
     )
@@ -89,9 +97,9 @@ class ValidationDivergence(BaseCheck):
         best = np.nan_to_num(smooth, nan=np.inf).argmin(axis=1)
         raw_best = np.nan_to_num(batch.val, nan=np.inf).argmin(axis=1)
         floor, start = take(smooth, best), val[:, : max(1, batch.tail // 2)].mean(axis=1)
-        scale = np.maximum(np.maximum(np.abs(floor), 0.02 * np.abs(start - floor)), 1e-9)
+        scale = np.maximum(np.maximum(np.abs(floor), 0.02 * np.abs(start - floor)), self._least(val))
         noise = np.maximum(late_noise_scale(val), 1e-9 * scale)
-        span = np.maximum(batch.train.max(axis=1) - batch.train.min(axis=1), 1e-12)
+        span = np.maximum(batch.train.max(axis=1) - batch.train.min(axis=1), self._least(batch.train))
         train_change = (tail_mean(batch.train, batch.tail) - take(batch.train_smooth, best)) / span
         measured = {
             "best_value": take(batch.val, raw_best),
@@ -103,7 +111,12 @@ class ValidationDivergence(BaseCheck):
             "still_gains": self._still_gains(batch, best, noise),
         }
         at_end = self._clearest_end(batch, floor, start, scale, noise)
-        turned = (raw_best < batch.points - 1) & ~(train_change > self.thresholds.train_worsening)
+        training_too = train_change > self.thresholds.train_worsening
+        last_chance = batch.points - (
+            2 if batch.points >= SMOOTHED_FROM else 1
+        )  # a turn at the very end may be a spike
+        turned = (raw_best < last_chance) & ~training_too
+        measured["worse_with_training"] = np.where(training_too, at_end["margin"], CALM)
         at_end["margin"] = np.where(turned, at_end["margin"], CALM)
         return measured | at_end
 
@@ -120,7 +133,7 @@ class ValidationDivergence(BaseCheck):
                 "final": end,
                 "rise": end - floor,
                 "rise_share": (end - floor) / scale,
-                "lost_share": (end - floor) / np.maximum(start - floor, 1e-9),
+                "lost_share": (end - floor) / np.maximum(start - floor, 1e-9 * scale),
                 "noise_ratio": (end - floor) / (noise * math.sqrt(1 / length + 1 / batch.window)),
             }
             found.append(measures | {"margin": self._margin(batch, floor, measures)})
@@ -139,12 +152,27 @@ class ValidationDivergence(BaseCheck):
             (t.small_rise, t.small_rise_share),
             (t.large_rise, t.large_rise_share),
         )
-        loss = np.max([np.minimum(over(m["rise_share"], a), over(m["lost_share"], b)) for a, b in pairs], axis=0)
+        ways = [np.minimum(over(m["rise_share"], a), over(m["lost_share"], b)) for a, b in pairs]
+        gained = np.maximum(self._after_the_start(batch) - floor, self._least(batch.val))
+        late_scale = np.maximum(np.abs(floor), 0.1 * gained)
+        late = np.minimum(over(m["rise"] / late_scale, t.late_rise), over(m["rise"] / gained, t.late_rise_share))
+        loss = np.max([*ways, late], axis=0)
         score = over(m["rise"], self._drop_limit(np.clip(floor, 0, 1)))
         size = np.where(batch.bounded, score, loss)
         if batch.points < NOISE_KNOWN_FROM:
             return np.where(self._rises_steadily(batch.val), np.maximum(size - np.log(t.short_factor), CALM), CALM)
         return np.maximum(np.minimum(size, over(m["noise_ratio"], t.noise_ratio)), CALM)
+
+    @staticmethod
+    def _least(values: np.ndarray) -> np.ndarray:
+        """What a curve of this size is divided by at the least; losses may be of the order of 1e-13 all along."""
+        return 1e-9 * np.abs(values).max(axis=1) + 1e-290
+
+    @staticmethod
+    def _after_the_start(batch: HistoryBatch) -> np.ndarray:
+        """Validation cost after a tenth of the run: a first value far above it must not hide a later rise."""
+        at = min(max(2, batch.points // 10), batch.points - 1) if batch.points >= SMOOTHED_FROM else 0
+        return batch.val_clean[:, at]
 
     @staticmethod
     def _rises_steadily(val: np.ndarray) -> np.ndarray:
@@ -176,7 +204,7 @@ class ValidationDivergence(BaseCheck):
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
         measured = [r for r in rows if r.points >= MIN_POINTS and math.isfinite(r["rise"])]
-        trained = [r for r in measured if math.isfinite(r["train_change"])]
+        trained = [r for r in measured if math.isfinite(r["train_change"])] or self._beside_training(history, measured)
         if not trained:
             return self.outcome(
                 "not_applicable", f"It takes training and validation curves of at least {MIN_POINTS} epochs."
@@ -194,6 +222,11 @@ class ValidationDivergence(BaseCheck):
             hidden = (r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r))
             confidence = confidence_from(leading["margin"])
             evidence.extend(hidden)
+            evidence.extend(
+                r.evidence("rise_with_training", r["rise"], unit=r.value_unit(), epoch=r["last"])
+                for r in measured
+                if r.pair.kind == "loss" and r["worse_with_training"] >= CLEAR
+            )
             return self.outcome("passed", self._calm(leading), confidence=confidence, evidence=evidence)
         size = leading["rise_share"] if not leading.value_unit() else leading["rise"] * 5
         severity = severity_of(size, self.thresholds.medium_rise, self.thresholds.high_rise)
@@ -205,6 +238,20 @@ class ValidationDivergence(BaseCheck):
             evidence.append(Evidence(name="conflict", value=conflict.name, quantity=conflict.quantity, source="OVF102"))
         confidence = confidence_from(max(r["margin"] for r in turned))
         return self.outcome("issue", text, severity=severity, confidence=confidence, evidence=evidence)
+
+    @staticmethod
+    def _beside_training(history: RunHistory, rows: list[Row]) -> list[Row]:
+        """Rows of validation alone (mAP, mIoU), told by a training loss of another name how training went on."""
+        alone = next((p for p in history.pairs if p.kind == "loss" and p.train_points >= MIN_TRAINING), None)
+        if alone is None:
+            return []
+        on = np.isfinite(alone.train)
+        epochs, train = history.epochs[on], alone.train[on]
+        smooth = moving_mean(train, smoothing_window(len(train)))
+        end, span = tail_mean(train, tail_length(len(train))), max(train.max() - train.min(), 1e-12)
+        for row in rows:
+            row.values["train_change"] = float((end - np.interp(row["best_epoch"], epochs, smooth)) / span)
+        return list(rows)
 
     def _hidden(self, row: Row) -> bool:
         """A rise of twice the threshold that the noise leaves open."""
@@ -229,7 +276,10 @@ class ValidationDivergence(BaseCheck):
     @staticmethod
     def _calm(row: Row) -> str:
         end, best = row.logged("final"), row.logged("best_value")
-        return f"Validation {row.pair.quantity} ends at {end:.3g}, close to its best of {best:.3g}."
+        if row["epochs_after"] < 1 or row["rise"] <= CLOSE * (1.0 if row.value_unit() else max(abs(best), 1e-300)):
+            return f"Validation {row.pair.quantity} ends at {end:.3g}, close to its best of {best:.3g}."
+        why = "training got worse with it" if row["worse_with_training"] > CALM else "the rise may be noise"
+        return f"Validation {row.pair.quantity} ends at {end:.3g} after a best of {best:.3g}, but {why}."
 
     @staticmethod
     def _turned(row: Row) -> str:
