@@ -66,7 +66,9 @@ def late_noise_scale(values: np.ndarray) -> np.ndarray:
 
 
 def without_spikes(values: np.ndarray, reach: float = 6.0) -> np.ndarray:
-    """Single points that leave their neighbours by more than `reach` times the noise, replaced.
+    """Single points that rise above their neighbours by more than `reach` times the noise, replaced.
+
+    Costs spike upwards; a single low point may be the minimum of a run that overfits from then on.
 
     An inner point becomes the median of itself and its neighbours; the last one the highest of the four before it. The
     first point stays (J. W. Tukey, Exploratory Data Analysis, 1977, chapter 7: running medians of three).
@@ -77,7 +79,7 @@ def without_spikes(values: np.ndarray, reach: float = 6.0) -> np.ndarray:
     before, inner, after = values[..., :-2], values[..., 1:-1], values[..., 2:]
     middle = np.maximum(np.minimum(before, inner), np.minimum(np.maximum(before, inner), after))
     cleaned = values.copy()
-    cleaned[..., 1:-1] = np.where(np.abs(inner - middle) > limit, middle, inner)
+    cleaned[..., 1:-1] = np.where(inner - middle > limit, middle, inner)
     highest = values[..., -5:-1].max(axis=-1)
     cleaned[..., -1] = np.where(values[..., -1] - highest > limit[..., 0], highest, values[..., -1])
     return cleaned

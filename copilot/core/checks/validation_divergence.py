@@ -96,7 +96,10 @@ class ValidationDivergence(BaseCheck):
         val, smooth = batch.val_clean, batch.val_clean_smooth
         best = np.nan_to_num(smooth, nan=np.inf).argmin(axis=1)
         raw_best = np.nan_to_num(batch.val, nan=np.inf).argmin(axis=1)
-        floor, start = take(smooth, best), val[:, : max(1, batch.tail // 2)].mean(axis=1)
+        floor = take(smooth, best)
+        if batch.points < SHORT_RUN:  # smoothing fills a sharp valley up; its bottom is believed up to twice the noise
+            floor = np.where(batch.bounded, floor, np.minimum(floor, val.min(axis=1) + 2 * batch.val_noise))
+        start = val[:, : max(1, batch.tail // 2)].mean(axis=1)
         scale = np.maximum(np.maximum(np.abs(floor), 0.02 * np.abs(start - floor)), self._least(val))
         noise = np.maximum(late_noise_scale(val), 1e-9 * scale)
         span = np.maximum(batch.train.max(axis=1) - batch.train.min(axis=1), self._least(batch.train))
