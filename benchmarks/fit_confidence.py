@@ -26,6 +26,8 @@ from copilot.core.detector import detect
 from copilot.core.diagnosis import judge_verdict
 
 FIRST_SEED, RIDGE = 5000, 1.0
+# A verdict further from its threshold is no less sure, one that quantities contradict no more.
+BOUNDS = {"distance": (0, None), "conflict": (None, 0), "disagreement": (None, 0)}
 TARGET = Path("copilot/core/confidence.json")
 Rows = dict[str, list[tuple[list[float], bool, float]]]
 
@@ -80,7 +82,8 @@ def _fit(found: list[tuple[list[float], bool, float]]) -> dict[str, float]:
         logit = x @ beta
         return float(np.sum(weight * (np.logaddexp(0, logit) - right * logit)) + RIDGE * np.sum(beta[1:] ** 2))
 
-    beta = minimize(loss, np.zeros(x.shape[1]), method="BFGS").x
+    bounds = [BOUNDS.get(name, (None, None)) for name in FEATURES]
+    beta = minimize(loss, np.zeros(x.shape[1]), method="L-BFGS-B", bounds=bounds).x
     return {name: round(float(b), 4) for name, b in zip(FEATURES, beta, strict=True)}
 
 
