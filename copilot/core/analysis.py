@@ -16,6 +16,8 @@ from copilot.core.findings import Analysis, Outcome, Provenance, Subject, number
 from copilot.core.history import RunHistory
 from copilot.core.remedies import recommend
 
+TOGETHER = 500  # histories judged at once: more of them no longer fit into the processor's caches
+
 
 def analyse(
     histories: Sequence[RunHistory],
@@ -44,42 +46,45 @@ def analyse(
     extra : sequence of Outcome, optional
         Outcomes of outside witnesses (probes, Deepchecks) that belong to every one of these runs.
     """
-    started = time.perf_counter()
+    started, parts = time.perf_counter(), []
     with _without_garbage_collection():
-        documents = _documents(histories, subjects, checks, ignore, preference, extra)
-    duration = round((time.perf_counter() - started) / max(len(histories), 1), 6)
-    made = Provenance(duration_s=duration, **(provenance or {}))
-    return [d.model_copy(update={"provenance": made}) for d in documents]
+        for start in range(0, len(histories), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            parts += _parts(histories[part], subjects[part], checks, ignore, preference, extra)
+        duration = round((time.perf_counter() - started) / max(len(histories), 1), 6)
+        made = Provenance(duration_s=duration, **(provenance or {}))
+        return [Analysis(**fields, provenance=made) for fields in parts]
 
 
-def _documents(
+def _parts(
     histories: Sequence[RunHistory],
     subjects: Sequence[Mapping[str, Any]],
     checks: Sequence[Check],
     ignore: Mapping[str, str] | None,
     preference: Sequence[str],
     extra: Sequence[Outcome],
-) -> list[Analysis]:
+) -> list[dict[str, Any]]:
+    """The fields of each document, its provenance aside."""
     detected = detect(histories, checks, ignore)
     extra = [muted(o.code, o.title, ignore[o.code]) if ignore and o.code in ignore else o for o in extra]
     analyzed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    documents = []
+    parts = []
     for history, subject, outcomes in zip(histories, subjects, detected, strict=True):
         together = [*outcomes, *extra]
         findings, evidence = number_evidence(together)
         diagnosis = diagnose(history, together, preference)
         own = numbered(conclusions(diagnosis, history, preference), start=len(evidence) + 1)
-        documents.append(
-            Analysis(
-                subject=Subject(analyzed_at=analyzed_at, **subject),
-                history=history.record(),
-                diagnosis=diagnosis,
-                findings=findings,
-                evidence=(*evidence, *own),
-                recommendations=recommend(diagnosis, together),
-            )
+        parts.append(
+            {
+                "subject": Subject(analyzed_at=analyzed_at, **subject),
+                "history": history.record(),
+                "diagnosis": diagnosis,
+                "findings": findings,
+                "evidence": (*evidence, *own),
+                "recommendations": recommend(diagnosis, together),
+            }
         )
-    return documents
+    return parts
 
 
 @contextmanager

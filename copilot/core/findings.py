@@ -64,13 +64,13 @@ class Evidence:
     high: Number | None = None
 
     def __post_init__(self) -> None:
+        for value in (self.value, self.epoch, self.low, self.high):
+            if value is not None and type(value) is not int and (type(value) is not float or not math.isfinite(value)):
+                break
+        else:
+            return
         for name in _NUMBERS:
-            value = getattr(self, name)
-            if type(value) is float:
-                if not math.isfinite(value):
-                    object.__setattr__(self, name, None)
-            elif type(value) not in _PLAIN:
-                object.__setattr__(self, name, _plain(name, value))
+            object.__setattr__(self, name, _plain(name, getattr(self, name)))
 
 
 def _plain(name: str, value: Any) -> Number | str | bool | None:
