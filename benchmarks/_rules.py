@@ -118,7 +118,7 @@ def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
 RULES: dict[str, Rule] = {
     "SageMaker Overfit": sagemaker,
     "skore SKD001": skore,
-    "run summary, +10 %": run_summary,
+    "W&B style, last value": run_summary,
     "EarlyStopping, 10": early_stopping_10,
     "EarlyStopping, 20": early_stopping_20,
     "Prechelt GL5": generalisation_loss,
