@@ -201,9 +201,10 @@ class ValidationDivergence(BaseCheck):
 
     @staticmethod
     def _onset(batch: HistoryBatch, raw_best: np.ndarray) -> np.ndarray:
-        light = moving_mean(batch.val_clean, 2 * (batch.points // 40) + 1)
-        turn = np.nan_to_num(light, nan=np.inf).argmin(axis=1)
-        return np.minimum(np.maximum(turn, raw_best) + 1, batch.points - 1)
+        width = 2 * (batch.points // 40) + 1
+        turn = np.nan_to_num(moving_mean(batch.val_clean, width), nan=np.inf).argmin(axis=1)
+        same = np.abs(turn - raw_best) <= width  # the mean cannot tell these apart
+        return np.minimum(np.where(same, raw_best, np.maximum(turn, raw_best)) + 1, batch.points - 1)
 
     def judge(self, history: RunHistory, rows: Sequence[Row]) -> Outcome:
         measured = [r for r in rows if r.points >= MIN_POINTS and math.isfinite(r["rise"])]
