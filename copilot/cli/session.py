@@ -69,11 +69,11 @@ class Session:
         from rich.console import Console
 
         if self.output is not None or not sys.stdout.isatty():
-            plain = Console(file=StringIO(), width=140, no_color=True, highlight=False)
+            plain = Console(file=StringIO(), width=140, no_color=True, highlight=False, markup=False)
             plain.print(renderable)
             self.emit("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))
         else:
-            Console(highlight=False).print(renderable)
+            Console(highlight=False, markup=False).print(renderable)
 
     def note(self, line: str) -> None:
         """A line for the person, on stderr, unless ``--quiet``."""

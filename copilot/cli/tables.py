@@ -64,9 +64,9 @@ def _findings(findings: Sequence[Finding]) -> Table:
         style = SEVERITY_STYLES[f.severity] if f.state == "issue" else STATE_STYLES[f.state]
         cited = f"{f.evidence[0]}-{f.evidence[-1]}" if len(f.evidence) > 1 else "".join(f.evidence)
         table.add_row(
-            f"{f.code} {clean_text(f.title, 60)}".strip(),
+            Text(f"{f.code} {clean_text(f.title, 60)}".strip()),
             Text(f"{style.glyph} {_state(f)}", style.rich),
-            clean_text(f.summary, 500),
+            Text(clean_text(f.summary, 500)),
             cited,
         )
     return table
@@ -203,7 +203,8 @@ def health_table(items: Sequence[HealthItem]) -> Table:
     styles = {"ok": ("● works", "green"), "off": ("○ not set up", "bright_black"), "failed": ("▲ failed", "red")}
     table = Table("What", "State", "Detail", "What to do", box=box.SIMPLE_HEAD, pad_edge=False)
     for item in items:
-        table.add_row(item.name, Text(*styles[item.state]), clean_text(item.detail, 300), clean_text(item.hint, 300))
+        said = (Text(clean_text(text, 300)) for text in (item.detail, item.hint))
+        table.add_row(Text(item.name), Text(*styles[item.state]), *said)
     return table
 
 

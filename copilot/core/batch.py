@@ -64,10 +64,6 @@ class HistoryBatch:
         return np.array([is_fraction(p.quantity) for p in self.pairs], dtype=bool)
 
     @cached_property
-    def is_loss(self) -> np.ndarray:
-        return np.array([p.kind == "loss" for p in self.pairs], dtype=bool)
-
-    @cached_property
     def train_smooth(self) -> np.ndarray:
         return moving_mean(self.train, self.window)
 
@@ -92,13 +88,6 @@ class HistoryBatch:
     def val_noise(self) -> np.ndarray:
         return noise_scale(self.val)
 
-    def to_value(self, row: int, cost: float) -> float:
-        """A cost of `row` as the quantity was logged."""
-        pair = self.pairs[row]
-        if not pair.higher_is_better:
-            return float(cost)
-        return float(1.0 - cost) if is_fraction(pair.quantity) else float(-cost)
-
 
 def batches(histories: Sequence[RunHistory]) -> Iterator[HistoryBatch]:
     """Cut the pairs of `histories` into batches of rows of equal length."""
@@ -118,15 +107,9 @@ def _row(epochs: np.ndarray, pair: Pair) -> tuple[np.ndarray, np.ndarray, np.nda
     on = val_ok if val_ok.any() else train_ok
     if not on.any():
         return None
-    train, val = _cost(pair, pair.train), _cost(pair, pair.val)
+    train, val = pair.to_cost(pair.train), pair.to_cost(pair.val)
     if on.all() and train_ok.all():
         return epochs, train, val
     grid = epochs[on]
     filled = np.interp(grid, epochs[train_ok], train[train_ok]) if train_ok.sum() > 1 else np.full(len(grid), np.nan)
     return grid, filled, val[on]
-
-
-def _cost(pair: Pair, values: np.ndarray) -> np.ndarray:
-    if not pair.higher_is_better:
-        return values
-    return 1.0 - values if is_fraction(pair.quantity) else -values

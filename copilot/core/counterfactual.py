@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from copilot.core.findings import Counterfactual, Evidence
-from copilot.core.history import RunHistory, axis_value
+from copilot.core.history import RunHistory, axis_value, counted
 from copilot.core.naming import is_fraction
 from copilot.core.pairs import Pair
 
@@ -35,6 +35,7 @@ def stop_at_best(history: RunHistory, primary: Pair) -> Counterfactual | None:
     return Counterfactual(
         stop_epoch=axis_value(history.epochs[stop]),
         epochs_saved=last - stop,
+        counted_in=history.counted_in,
         hours_saved=_hours(history.times, stop, last),
         kept_share=share,
         kept_quantity=quantity,
@@ -44,7 +45,7 @@ def stop_at_best(history: RunHistory, primary: Pair) -> Counterfactual | None:
 def as_evidence(found: Counterfactual) -> list[Evidence]:
     """The numbers of a counterfactual, for sentences to cite."""
     at = {"epoch": found.stop_epoch, "source": "diagnosis"}
-    items = [Evidence(name="epochs_saved", value=found.epochs_saved, unit="epochs", **at)]
+    items = [Evidence(name="epochs_saved", value=found.epochs_saved, unit=found.counted_in, **at)]
     if found.hours_saved is not None:
         value, unit = duration(found.hours_saved)
         items.append(Evidence(name="time_saved", value=value, unit=unit, **at))
@@ -65,9 +66,8 @@ def duration(hours: float) -> tuple[float, str]:
 def sentence(found: Counterfactual) -> str:
     """What it says, for the summary."""
     hours = " ({:g} {})".format(*duration(found.hours_saved)) if found.hours_saved else ""
-    many = "epoch" if found.epochs_saved == 1 else "epochs"
     kept = f" and kept {found.kept_share * 100:.3g} % of the best {found.kept_quantity}" if found.kept_share else ""
-    return f"Stopping there would have saved {found.epochs_saved} {many}{hours}{kept}."
+    return f"Stopping there would have saved {counted(found.epochs_saved, found.counted_in)}{hours}{kept}."
 
 
 def _kept(pair: Pair, stop: int) -> float | None:

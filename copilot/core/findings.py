@@ -126,10 +126,14 @@ class Cause(Document):
 
 
 class Counterfactual(Document):
-    """The run had it stopped at its best epoch; hours and shares where they are known."""
+    """The run had it stopped at its best epoch; hours and shares where they are known.
+
+    ``counted_in`` says what the rows after the best one are: epochs, or evaluations where the axis counts otherwise.
+    """
 
     stop_epoch: Number
     epochs_saved: int
+    counted_in: str = "epochs"
     hours_saved: float | None = None
     kept_share: float | None = None
     kept_quantity: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,12 @@ class RunHistory:
     def n_epochs(self) -> int:
         return len(self.epochs)
 
+    @cached_property
+    def counted_in(self) -> str:
+        """What a row of the history is: ``epochs`` where the axis goes up by one, else ``evaluations``."""
+        steps = np.diff(self.epochs)
+        return "evaluations" if steps.size and np.median(steps) != 1 else "epochs"
+
     def record(self) -> HistoryRecord:
         """The history as it stands in the analysis document."""
         return HistoryRecord(
@@ -157,6 +164,11 @@ class RunHistory:
             ),
             warnings=self.warnings,
         )
+
+
+def counted(n: float, unit: str) -> str:
+    """A number of things of which `unit` is the plural: ``1 epoch``, ``3 epochs``."""
+    return f"{n:.0f} {unit[:-1] if n == 1 else unit}"
 
 
 def axis_value(value: float) -> int | float:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from copilot.core.naming import Kind
+from copilot.core.naming import Kind, is_fraction
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,18 @@ class Pair:
     val_name: str | None = None
     bad_train: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     bad_val: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    def to_cost(self, values: np.ndarray) -> np.ndarray:
+        """Values as costs, which fall when a model improves: losses as they are, one minus a score from 0 to 1."""
+        if not self.higher_is_better:
+            return values
+        return 1.0 - values if is_fraction(self.quantity) else -values
+
+    def from_cost(self, cost: float) -> float:
+        """A cost as the quantity was logged."""
+        if not self.higher_is_better:
+            return cost
+        return 1.0 - cost if is_fraction(self.quantity) else -cost
 
     @cached_property
     def train_points(self) -> int:

@@ -131,8 +131,3 @@ def last_index_where(mask: np.ndarray) -> np.ndarray:
     n = mask.shape[-1]
     found = n - 1 - np.argmax(mask[..., ::-1], axis=-1)
     return np.where(mask.any(axis=-1), found, -1)
-
-
-def logistic(x: np.ndarray | float) -> np.ndarray | float:
-    """1 / (1 + exp(-x))."""
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -60, 60)))

@@ -80,3 +80,21 @@ def test_the_checks_of_groups_are_listed_and_explained(run):
     assert page.startswith("OVF201  Fold stability\n")
     assert "When it is wrong\n" in page
     assert re.search(r"outlier_z +3\.5 +3\.5 ", page)
+
+
+@pytest.mark.parametrize("name", ["[/x]", "net [bold] [link=http://evil]"])
+def test_names_are_not_read_as_markup(name):
+    from io import StringIO
+
+    from rich.console import Console
+
+    from copilot.cli.tables import analysis_table
+    from copilot.core.analysis import analyse
+    from copilot.core.checks import load_checks
+    from tests.core.curves import overfitting
+
+    (analysis,) = analyse([overfitting()], [{"kind": "run", "run_name": name}], load_checks())
+    findings = [f.model_copy(update={"summary": f"{name} is worse", "title": name}) for f in analysis.findings]
+    shown = Console(file=StringIO(), width=300)
+    shown.print(analysis_table(analysis.model_copy(update={"findings": tuple(findings)})))
+    assert f"{name} is worse" in shown.file.getvalue()

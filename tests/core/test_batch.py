@@ -29,9 +29,6 @@ def test_a_loss_is_its_own_cost_and_a_score_is_turned_round():
     np.testing.assert_allclose(batch.train, [[2, 1], [0.5, 0.1], [-20, -30]])
     np.testing.assert_allclose(batch.val, [[3, 2], [0.6, 0.2], [-19, -25]])
     assert batch.bounded.tolist() == [False, True, False]
-    assert batch.is_loss.tolist() == [True, False, False]
-    values = [[batch.to_value(r, c) for c in batch.val[r]] for r in range(3)]
-    np.testing.assert_allclose(values, [[3, 2], [0.4, 0.8], [19, 25]])
 
 
 def test_rows_of_one_length_come_together_and_keep_their_owner():

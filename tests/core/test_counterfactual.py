@@ -52,3 +52,11 @@ def test_only_overfitting_runs_are_told_what_stopping_would_have_saved():
     assert abs(saved.epochs_saved - 39) <= 3
     assert sentence(saved) in over.diagnosis.summary
     assert fine.diagnosis.counterfactual is None
+
+
+def test_rows_that_are_no_epochs_are_called_evaluations():
+    axis = [0.1, 0.2, 0.3, 0.4]
+    history = RunHistory.from_arrays(epochs=axis, train_loss=[4, 3, 2, 1], val_loss=[4, 2, 3, 4])
+    found = stop_at_best(history, history.pairs[0])
+    assert sentence(found) == "Stopping there would have saved 2 evaluations."
+    assert as_evidence(found)[0].unit == "evaluations"

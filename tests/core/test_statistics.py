@@ -7,7 +7,6 @@ from copilot.core.statistics import (
     difference_interval,
     last_index_where,
     late_noise_scale,
-    logistic,
     mean_half_width,
     moving_mean,
     noise_scale,
@@ -61,12 +60,6 @@ def test_tail_mean_and_take():
 def test_last_index_where():
     mask = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]], bool)
     assert last_index_where(mask).tolist() == [2, -1, 3]
-
-
-def test_logistic_stays_in_bounds():
-    assert logistic(0.0) == 0.5
-    with np.errstate(all="raise"):
-        assert logistic(np.array([-1e9, 1e9])).tolist() == pytest.approx([0, 1], abs=1e-20)
 
 
 def test_late_noise_is_not_widened_by_a_steep_start():

@@ -36,10 +36,7 @@ class Row:
 
     def logged(self, name: str) -> float:
         """A measured cost in the quantity's own direction."""
-        cost = self.values[name]
-        if not self.pair.higher_is_better:
-            return cost
-        return 1.0 - cost if is_fraction(self.pair.quantity) else -cost
+        return self.pair.from_cost(self.values[name])
 
     def epoch(self, name: str) -> str:
         """A measured epoch as people read it; steps of seven digits stay whole."""
@@ -141,4 +138,4 @@ def severity_of(value: float, medium: float, high: float) -> Severity:
 
 
 def _tidy(value: float, unit: str) -> int | float:
-    return axis_value(value) if unit in ("epoch", "epochs") else float(f"{value:.6g}")
+    return axis_value(value) if unit in ("epoch", "epochs", "evaluations") else float(f"{value:.6g}")

@@ -31,7 +31,7 @@ class CheckDescription(Document):
     """What a check says of itself. Paragraphs of a text are parted by an empty line.
 
     ``explanation`` is the whole docstring; ``claim`` to ``when_it_is_wrong`` are its parts, empty where it has none.
-    ``scope`` is the check's word for what it looks at, for instance ``comparison``; empty for one run.
+    ``scope`` is the check's word for what it looks at, for instance ``runs together``; empty for one run.
     """
 
     code: str

@@ -36,32 +36,38 @@ class InstabilityThresholds(Thresholds):
         gt=0,
         description="Noise over the level of the curve (of a score: over a half) that swinging takes as well.",
     )
+    noise_ratio: float = Field(3.0, gt=0, description="Rise of training over its noise; twice that for a drift.")
+    holds: float = Field(
+        0.2, gt=0, description="Share of its range by which validation that holds may end above its best."
+    )
     late_swing: float = Field(0.35, gt=0, description="Noise of the validation curve over its range worth a note.")
 
 
 class Instability(BaseCheck):
     """Training does not settle: it breaks down, diverges or swings.
 
-    Four things are looked at. NaN or infinite values that a curve does not recover from. The end of the training curve
-    against its best: the share of what had been gained that was lost again, beyond three times the noise, or a loss
-    well above its first value. The noise of the training curve from epoch to epoch against the range of the smoothed
-    curve, from eight epochs on. The same for validation, which is worth a note of low severity only.
+    Four things are looked at. NaN or infinite values that a curve does not recover from; holes as long as those at
+    the end are none. The end of the training curve against its best: it must lie a quarter of the best above it, and
+    half of what had been gained must be lost again, or a smaller share that validation loses too (`drift`), or the
+    loss must end well above its first value; each beyond the noise. The noise of the training curve from epoch to
+    epoch against the range of the smoothed curve and against its level (`swing_level`), from eight epochs on and
+    unless validation is steady and holds. The same for validation, which is worth a note of low severity only.
 
     Why it matters: An unsettled run says nothing about the data or the size of the model: what it would reach if it
     were trained steadily is not known. Its learning rate, warm-up, clipping, precision or inputs come first, and its
     other findings wait until then.
 
-    Source: I. Goodfellow, Y. Bengio and A. Courville, Deep Learning, MIT Press, 2016, section 11.4.1, for the learning
-    rate; R. Pascanu, T. Mikolov and Y. Bengio, On the difficulty of training recurrent neural networks, ICML 2013,
-    arXiv:1211.5063, for exploding gradients and clipping. The limits are this project's own.
+    Source: I. Goodfellow, Y. Bengio and A. Courville, Deep Learning, MIT Press, 2016, section 11.4.1, for the
+    learning rate; R. Pascanu, T. Mikolov and Y. Bengio, On the difficulty of training recurrent neural networks, ICML
+    2013, arXiv:1211.5063, for exploding gradients and clipping. The limits are this project's own.
 
     When it is wrong: Cyclical learning rates and warm restarts swing by design, and a run that ends just after a
-    restart can look diverged. Augmentation, a loss term or harder images that are switched on midway raise the training
-    loss for a good reason. A curve with hardly any range, as in fine-tuning that begins near its end, swings by a
-    large share of next to nothing. Where the logged value is that of one batch instead of a mean over the epoch, its
-    noise is that of the batch. A metric can be undefined (an AUC where one class is absent) in a run that trains well.
-    Adversarial games, as of GANs, are not expected to fall. Validation alone that swings is often a small validation
-    set or the running statistics of batch normalisation.
+    restart can look diverged. Augmentation, a loss term or harder images that are switched on midway raise the
+    training loss for a good reason. A curve with hardly any range, as in fine-tuning that begins near its end, swings
+    by a large share of next to nothing. Where the logged value is that of one batch instead of a mean over the epoch,
+    its noise is that of the batch. A metric can be undefined (an AUC where one class is absent) in a run that trains
+    well. Adversarial games, as of GANs, are not expected to fall. Validation alone that swings is often a small
+    validation set or the running statistics of batch normalisation.
     """
 
     code = "OVF104"
@@ -85,7 +91,7 @@ class Instability(BaseCheck):
             "train_swing": batch.train_noise / train_range,
             "val_swing": np.nan_to_num(batch.val_noise / val_range),
             "level_swing": batch.train_noise / np.where(batch.bounded, 0.5, np.maximum(np.abs(end), 1e-300)),
-            "val_holds": (val_rise <= 0.2 * val_range).astype(float),
+            "val_holds": (val_rise <= self.thresholds.holds * val_range).astype(float),
             "val_lost": np.nan_to_num(val_rise / val_gained),
             "rise_noise": (end - best) / np.maximum(batch.train_noise, 1e-9),
             "last": batch.epochs[:, -1],
@@ -116,8 +122,11 @@ class Instability(BaseCheck):
             text = f"Validation {noisy.pair.quantity} swings by {swings} of its range; training is steady."
             evidence = self._evidence_of(noisy, usable)
             return self.outcome("issue", text, severity="low", confidence=0.6, evidence=evidence)
-        text = f"Training {loss.pair.quantity} is steady."
         evidence = self._evidence(loss)  # of the others there is nothing to say
+        if swing >= 0:
+            text = f"Training {loss.pair.quantity} swings, in too few epochs to tell."
+            return self.outcome("passed", text, confidence=0.5, evidence=evidence)
+        text = f"Training {loss.pair.quantity} is steady."
         return self.outcome("passed", text, confidence=confidence_from(max(margin, swing)), evidence=evidence)
 
     def _diverged(self, row: Row) -> float:
@@ -126,9 +135,9 @@ class Instability(BaseCheck):
             return -3.0
         grew = rise >= t.least_growth * abs(row["best"])
         exploded = math.log(max(row["growth"], 1e-6) / t.explosion) if row.pair.kind == "loss" and grew else -3.0
-        lost = math.log(max(row["lost"], 1e-6) / t.diverged) if row["rise_noise"] >= 3 else -3.0
+        lost = math.log(max(row["lost"], 1e-6) / t.diverged) if row["rise_noise"] >= t.noise_ratio else -3.0
         drifted = -3.0
-        if grew and row["rise_noise"] >= 6 and row["val_lost"] >= t.drift:
+        if grew and row["rise_noise"] >= 2 * t.noise_ratio and row["val_lost"] >= t.drift:
             drifted = math.log(max(row["lost"], 1e-6) / t.drift)
         return max(lost, exploded, drifted)
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from copilot.core.batch import HistoryBatch
 from copilot.core.checks.base import BaseCheck, Row, Thresholds, leading_first, percent
+from copilot.core.checks.instability import InstabilityThresholds
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
 from copilot.core.statistics import late_noise_scale, tail_mean, take
@@ -22,7 +23,11 @@ class PatternThresholds(Thresholds):
     never_learned: float = Field(
         0.05, gt=0, lt=1, description="Share of the first training cost gained, below it nothing."
     )
-    diverged: float = Field(0.5, gt=0, description="Share of what training had gained that is lost again by the end.")
+    diverged: float = Field(
+        InstabilityThresholds().diverged,
+        gt=0,
+        description="Share of what training had gained that is lost again by the end.",
+    )
     oscillation: float = Field(
         0.35, gt=0, description="Noise from epoch to epoch over the range of the smoothed curve."
     )

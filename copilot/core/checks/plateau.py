@@ -12,7 +12,7 @@ from pydantic import Field
 from copilot.core.batch import HistoryBatch
 from copilot.core.checks.base import BaseCheck, Row, Thresholds, confidence_from, percent
 from copilot.core.findings import Outcome
-from copilot.core.history import RunHistory
+from copilot.core.history import RunHistory, counted
 from copilot.core.statistics import tail_mean, take
 
 MIN_POINTS = 6
@@ -80,7 +80,7 @@ class Plateau(BaseCheck):
         evidence = [
             row.evidence("recent_improvement", row["recent_share"] * 100, unit="%", epoch=row["last"]),
             row.evidence("plateau_start", row["plateau_epoch"], unit="epoch", epoch=row["plateau_epoch"]),
-            row.evidence("idle_epochs", row["idle"], unit="epochs", epoch=row["last"]),
+            row.evidence("idle_epochs", row["idle"], unit=history.counted_in, epoch=row["last"]),
         ]
         name = f"{'Validation' if row.pair.val_name else 'Training'} {row.pair.quantity}"
         limit = self.thresholds.learning_curve_slope
@@ -90,7 +90,7 @@ class Plateau(BaseCheck):
                 "passed", text, confidence=confidence_from(math.log(row["recent_share"] / limit)), evidence=evidence
             )
         idle_share = row["idle"] / max(row.points, 1)
-        idle = f"{row['idle']:.0f} epoch{'' if row['idle'] == 1 else 's'} followed"
+        idle = f"{counted(row['idle'], history.counted_in)} followed"
         text = f"{name} had made 95 % of its improvement by epoch {row.epoch('plateau_epoch')}; {idle}."
         margin = float(math.log(max(idle_share, 1e-6) / self.thresholds.idle_share))
         if margin < 0:

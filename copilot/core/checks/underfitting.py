@@ -16,9 +16,6 @@ from copilot.core.statistics import tail_mean
 
 MIN_POINTS = 5
 _OVERLAPS = ("dice", "iou", "f1")
-STILL_FAR = 0.6  # error of a score that no harder training task excuses
-GOOD = 0.1  # error of a score that may be good by itself
-CHANCE = 0.2  # a first score up to this may be a guess among five classes or more
 _USEFUL_KINDS = ("accuracy", "top5", "f1", "auc", "dice", "iou")
 
 
@@ -40,6 +37,9 @@ class UnderfittingThresholds(Thresholds):
         lt=1,
         description="Lead of validation over training that tells a harder training task (mixup, crops).",
     )
+    still_far: float = Field(0.6, gt=0, lt=1, description="Error of a score that no harder training task excuses.")
+    good: float = Field(0.1, gt=0, lt=1, description="Error of a score up to which it may be good by itself.")
+    chance: float = Field(0.2, gt=0, lt=1, description="First score up to which it may be a guess among five classes.")
     learned: float = Field(
         0.05, gt=0, lt=1, description="Improvement of the training cost below which nothing was learned."
     )
@@ -140,12 +140,12 @@ class Underfitting(BaseCheck):
         if loss and not score and self._learned_little_but_surely(loss):
             return False, 0.5
         loss_gain = loss["improvement"] / max(abs(loss["start"]), 1e-300) if loss else -math.inf
-        if loss and score and abs(score["improvement"]) < t.frozen and loss_gain < limit and score["end"] > GOOD:
+        if loss and score and abs(score["improvement"]) < t.frozen and loss_gain < limit and score["end"] > t.good:
             return True, math.log(limit / max(loss_gain, 1e-3))  # a majority class
         if score and score["end"] < 1 - t.useful_score:
             return False, 1.0  # good from the first epoch on
         score_gain = score["improvement"] if score else -math.inf
-        if score and score["start"] >= 1 - CHANCE and score_gain < limit:
+        if score and score["start"] >= 1 - t.chance and score_gain < limit:
             return True, math.log(limit / max(score_gain, 1e-3))  # a loss that fell from a blow-up is none
         gain = max(loss_gain, score_gain)
         return gain < limit, math.log(limit / max(gain, 1e-3))
@@ -175,7 +175,7 @@ class Underfitting(BaseCheck):
             hopeless.append(score["doubled"] > 1 - t.useful_score)
         if not far:
             return False, 0.0
-        if score and score["val_end"] < min(score["end"] - t.easier, STILL_FAR):
+        if score and score["val_end"] < min(score["end"] - t.easier, t.still_far):
             return False, 0.1
         leading = score or loss
         stalled = leading["recent_share"] < t.plateau_share or all(hopeless)

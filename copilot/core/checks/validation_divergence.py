@@ -66,9 +66,13 @@ class ValidationDivergence(BaseCheck):
     validation cost at the end minus the best smoothed value, where cost is the loss, or one minus a score. It counts
     when it is large against the best value, against what had been gained since the start, and against the noise from
     epoch to epoch, while training holds or improves. The onset is the first epoch after the turning point, the
-    minimum of the lightly smoothed curve. Each quantity is judged by itself; where they disagree (a loss rises while
-    a score still improves or holds, few of several losses rise, a score falls alone) the finding says so, and a small
-    rise beside a score that still improves is not called overfitting.
+    minimum of the lightly smoothed curve. A metric of validation alone, such as mAP, is judged beside the training
+    loss. Runs of fewer than 30 epochs may also show the rise in their last two points; of fewer than six the noise
+    cannot be told, and only a steady rise counts, of three times the size (`short_factor`). A first value far above
+    the rest must not hide a rise: what was gained after the first tenth counts too (`late_rise`). Each quantity is
+    judged by itself; where they disagree (a loss rises while a score still improves or holds, few of several losses
+    rise, a score falls alone) the finding says so, and a small rise beside a score that still improves is not called
+    overfitting.
 
     Why it matters: This is the classical sign of overfitting. Each epoch after the best one costs compute and makes
     the model worse on new images, and the last checkpoint, which is the one people tend to deploy, is not the one to
@@ -221,7 +225,7 @@ class ValidationDivergence(BaseCheck):
             leading = next((r for r in turned if r.pair.kind == "loss"), turned[0])
         else:
             leading = max(both, key=lambda r: r["margin"])
-        evidence = [item for row in leading_first(leading, both) for item in self._evidence(row)]
+        evidence = [item for row in leading_first(leading, both) for item in self._evidence(row, history.counted_in)]
         if not turned:
             hidden = (r.evidence("rise_within_noise", r["noise_ratio"], unit="times") for r in both if self._hidden(r))
             confidence = confidence_from(leading["margin"])
@@ -263,7 +267,7 @@ class ValidationDivergence(BaseCheck):
         size = row["rise"] if row.value_unit() else min(row["rise_share"], row["lost_share"])
         return bool(size >= 2 * limit and row["noise_ratio"] < self.thresholds.noise_ratio)
 
-    def _evidence(self, row: Row) -> list[Evidence]:
+    def _evidence(self, row: Row, counted_in: str) -> list[Evidence]:
         unit, val_name = row.value_unit(), row.pair.val_name or ""
         items = [
             row.evidence("val_best", row.logged("best_value"), unit=unit, epoch=row["best_epoch"], source=val_name),
@@ -274,7 +278,8 @@ class ValidationDivergence(BaseCheck):
             items.append(row.evidence("rise_share", row["rise_share"] * 100, unit="%", epoch=row["last"]))
         if row["margin"] >= 0:
             items.append(row.evidence("onset", row["onset"], unit="epoch", epoch=row["onset"]))
-            items.append(row.evidence("epochs_after_best", row["epochs_after"], unit="epochs", epoch=row["best_epoch"]))
+            after, at = row["epochs_after"], row["best_epoch"]
+            items.append(row.evidence("epochs_after_best", after, unit=counted_in, epoch=at))
         return items
 
     @staticmethod

@@ -39,3 +39,10 @@ def test_a_single_hole_is_not_a_breakdown():
     loss = learning_curve(30)
     loss[7] = np.nan
     assert outcome(RunHistory.from_arrays(train_loss=loss, val_loss=learning_curve(30))).state == "passed"
+
+
+def test_a_swing_in_too_few_epochs_is_not_called_steady():
+    swing = [1.0, 0.2, 1.0, 0.1, 1.2, 0.15, 0.9]
+    found = outcome(RunHistory.from_arrays(train_loss=swing, val_loss=swing))
+    assert (found.state, found.confidence) == ("passed", 0.5)
+    assert "too few epochs" in found.summary
