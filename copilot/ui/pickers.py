@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-
 import streamlit as st
 
 from copilot.results import AnalysisResult
 from copilot.ui import state
 from copilot.ui.notices import notice
+from copilot.utils.names import distinct
 from copilot.utils.validators import clean_text
 
 
@@ -45,7 +43,7 @@ def pick_run() -> AnalysisResult | None:
             "This experiment has no run with curves. Log some, or open a history file on the Runs page.",
         )
         return None
-    choices = distinct(choices)
+    choices = distinct(choices)  # Streamlit tells options apart by their words
     chosen = st.selectbox(
         "Run",
         list(choices),
@@ -59,12 +57,6 @@ def pick_run() -> AnalysisResult | None:
         st.query_params["run"] = chosen
         st.rerun()
     return None
-
-
-def distinct(names: Mapping[str, str]) -> dict[str, str]:
-    """Names by id; alike ones get the end of their id, as Streamlit tells options apart by their words."""
-    alike = Counter(names.values())
-    return {i: n if alike[n] == 1 else f"{n} · {i[-6:]}" for i, n in names.items()}
 
 
 def no_store() -> None:

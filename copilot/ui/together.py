@@ -23,11 +23,12 @@ from copilot.reporting.words import (
 from copilot.ui.advice import advice
 from copilot.ui.finding_card import finding_card
 from copilot.ui.notices import plain
+from copilot.utils.names import told_apart
 from copilot.utils.validators import clean_text
 
 _SPOKEN = ("issue", "error", "passed")
 _SEVERITIES = ("high", "medium", "low", "none")
-_VERSUS = " against "  # sources of a comparison with a baseline name their run before it
+_VERSUS = ("worse_by", "gap_wider_by")  # their source is a run `against` the baseline
 _ROWS = {"OVF201": "Cross-validation", "OVF203": "Parameter", "OVF205": "Run"}
 
 
@@ -58,12 +59,12 @@ def _runs(found: Comparison) -> None:
     """The compared runs in one table, the baseline named."""
     quantity = found.subject.quantity or ""
     rows = []
-    for run in found.runs:
+    for run, label in zip(found.runs, _labels(found), strict=True):
         base = " (baseline)" if run.run_id == found.subject.baseline else ""
         known = run.best_value is not None
         rows.append(
             {
-                "Run": clean_text(run.run_name or run.run_id, 60) + base,
+                "Run": label + base,
                 "Verdict": f"{VERDICT_STYLES[run.verdict].glyph} {verdict_label(run.verdict)}" if run.verdict else "",
                 f"Best validation {quantity_name(quantity)}": value_text(run.best_value, quantity) if known else "",
                 "At epoch": epoch_text(run.best_epoch) if known else "",
@@ -71,6 +72,18 @@ def _runs(found: Comparison) -> None:
             }
         )
     st.dataframe(rows, hide_index=True, key="runs-beside", alt="Compared runs with verdict, best value, epoch and gap")
+
+
+def _labels(found: Comparison) -> tuple[str, ...]:
+    """The runs' names as the sentences and sources of `found` have them."""
+    names = [clean_text(run.run_name or run.run_id, 60) for run in found.runs]
+    return told_apart(names, [run.run_id or str(i) for i, run in enumerate(found.runs, 1)])
+
+
+def _baseline(found: Comparison) -> str:
+    """The baseline's name, empty where there is none."""
+    named = (n for run, n in zip(found.runs, _labels(found), strict=True) if run.run_id == found.subject.baseline)
+    return next(named, "") if found.subject.baseline else ""
 
 
 def _attention(finding: Finding) -> tuple[int, int]:
@@ -85,7 +98,7 @@ def _card(finding: Finding, found: Comparison):
     card = finding_card(finding, {e.id: e for e in cited if e not in tabled})
     if tabled:
         with card:
-            rows = _rows(tabled, _ROWS.get(finding.code, "Source"))
+            rows = _rows(tabled, _ROWS.get(finding.code, "Source"), _baseline(found))
             st.table(rows, border="horizontal", hide_index=True, alt=f"Evidence of {finding.code}")
     return card
 
@@ -99,11 +112,11 @@ def _repeated(cited: Sequence[Evidence]) -> list[Evidence]:
     return [e for e in cited if e.source in alike]
 
 
-def _rows(tabled: Sequence[Evidence], first: str) -> list[dict[str, str]]:
-    """A row a source, a column a name."""
+def _rows(tabled: Sequence[Evidence], first: str, baseline: str = "") -> list[dict[str, str]]:
+    """A row a source, a column a name; what is said of a run against `baseline` stands in the run's row."""
 
     def about(e: Evidence) -> str:
-        return e.source.partition(_VERSUS)[0]
+        return e.source.removesuffix(f" against {baseline}") if e.name in _VERSUS else e.source
 
     names = dict.fromkeys(capital(citation_label(e)) for e in tabled)
     order = list(dict.fromkeys(map(about, tabled)))

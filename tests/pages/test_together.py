@@ -100,6 +100,54 @@ def test_the_runs_stand_beside_each_other_and_missing_cells_are_empty():
     assert list(beside["Gap there"]) == ["2.0 points", ""]
 
 
+def _against(base: str, others: dict[str, str]) -> list[dict[str, str]]:
+    """The rows of a comparison with `base`: names of runs by what sources call them."""
+    from copilot.core.findings import Evidence
+    from copilot.ui.together import _rows
+
+    facts = [(n, s) for run in others.values() for n, s in (("worse_by", f"{run} against {base}"), ("best_value", run))]
+    tabled = [
+        Evidence(id=f"E{i}", name=n, value=0.1, unit="fraction", source=s, quantity="accuracy")
+        for i, (n, s) in enumerate(facts)
+    ]
+    return _rows(tabled, "Run", base)
+
+
+def test_runs_whose_names_say_against_keep_their_rows():
+    for base in ("base", "a against b"):
+        names = {"x": "x", "y": f"x against {base}", "z": "new against old"}
+        rows = _against(base, names)
+        assert [row["Run"] for row in rows] == list(names.values())
+        assert all(all(row.values()) for row in rows)
+
+
+def test_runs_of_one_name_are_told_apart_in_the_table_and_the_evidence():
+    from copilot.core.comparisons.document import ComparedRun, ComparisonSubject
+    from copilot.core.findings import Evidence, Finding
+
+    ids = ("0000aaaa", "0000bbbb", "0000cccc")
+    known = {"verdict": None, "best_value": 0.9, "best_epoch": 1, "gap": 0.1, "fold": None, "n_train": None}
+    names = [f"net (…{i[-4:]})" for i in ids]
+    facts = [(n, s) for o in names[1:] for n, s in (("worse_by", f"{o} against {names[0]}"), ("best_value", o))]
+    page = _drawn(
+        subject=ComparisonSubject(analyzed_at="2026-11-24T03:46:00+00:00", quantity="accuracy", baseline=ids[0]),
+        runs=tuple(ComparedRun(run_id=i, run_name="net", **known) for i in ids),
+        findings=(
+            Finding(code="OVF205", title="Base", state="passed", summary="Fine.", evidence=("E0", "E1", "E2", "E3")),
+        ),
+        evidence=tuple(
+            Evidence(id=f"E{i}", name=n, value=0.1, unit="fraction", source=s, quantity="accuracy")
+            for i, (n, s) in enumerate(facts)
+        ),
+        recommendations=(),
+    )
+    assert list(page.dataframe[0].value["Run"]) == [f"{names[0]} (baseline)", *names[1:]]
+    table = page.table[0].value
+    assert len(table) == 2
+    assert "bbbb" in table.iloc[0, 0]
+    assert "against" not in table.iloc[0, 0]
+
+
 def test_a_single_run_says_nothing_together():
     page = _drawn(runs=())
     assert not page.markdown

@@ -18,6 +18,7 @@ from copilot.core.naming import is_fraction, parse_metric_name
 from copilot.core.pairs import Pair
 from copilot.core.set_sizes import set_size
 from copilot.core.statistics import noise_scale, tail_length
+from copilot.utils.names import told_apart
 from copilot.utils.validators import clean_text
 
 NAME_LENGTH = 60
@@ -41,7 +42,7 @@ class GroupMember:
 
     @property
     def label(self) -> str:
-        """The run's name for sentences."""
+        """The run's name, which others of its group may have too: sentences take `RunGroup.labels`."""
         return clean_text(self.run_name or self.run_id or self.history.name, NAME_LENGTH)
 
     @cached_property
@@ -135,6 +136,12 @@ class RunGroup:
     def reference(self) -> int | None:
         """Index of the baseline."""
         return next((i for i, m in enumerate(self.members) if self.baseline and m.run_id == self.baseline), None)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Each member's name for sentences and sources; alike ones get the end of their run id, or their number."""
+        ids = [m.run_id or str(i) for i, m in enumerate(self.members, 1)]
+        return told_apart([m.label for m in self.members], ids)
 
     @cached_property
     def n_train(self) -> np.ndarray:

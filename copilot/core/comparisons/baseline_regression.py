@@ -71,13 +71,17 @@ class BaselineRegression(BaseComparison):
         opened = self._times(measured, wider, noise_gap, cut, "gap", scale)
         beyond = np.maximum(worse, opened)
         order = judged[np.argsort(-beyond[judged], kind="stable")]
-        evidence = self._evidence(group, measured, at, order[:MAX_RUNS], drop, wider, noise_best, cut)
         bad = [int(i) for i in order if beyond[i] >= 1]
+        shown = order[:MAX_RUNS].tolist()
+        best = _best(judged, drop)
+        if not bad and best not in shown:  # the sentence names it
+            shown.append(best)
+        evidence = self._evidence(group, measured, at, shown, drop, wider, noise_best, cut)
         first = int(order[0])
         confidence = confidence_from(np.log(max(float(beyond[first]), 1e-3)))
         evidence += [self.fact("runs_compared", judged.size, "runs"), self.fact("runs_worse", len(bad), "runs")]
         if not bad:
-            text = self._fine(group, measured, at, judged, drop)
+            text = self._fine(group, measured, at, best, drop)
             return self.outcome("passed", text, confidence=confidence, evidence=evidence)
         text = self._bad(group, measured, at, bad, drop, wider, worse)
         severity = severity_of(float(beyond[first]), self.thresholds.medium, self.thresholds.high)
@@ -117,8 +121,8 @@ class BaselineRegression(BaseComparison):
         wider: np.ndarray,
         worse: np.ndarray,
     ) -> str:
-        i, q, base = bad[0], measured.quantity, group.members[at].label
-        name = group.members[i].label
+        i, q, base = bad[0], measured.quantity, group.labels[at]
+        name = group.labels[i]
         if worse[i] >= 1:
             text = (
                 f"{name} reaches {measured.say(measured.best[i])} validation {q}, {measured.amount(drop[i])} worse "
@@ -129,15 +133,15 @@ class BaselineRegression(BaseComparison):
                 f"The final gap of {name} is {measured.amount(wider[i])} wider than that of {base}, beyond the noise."
             )
         if len(bad) > 1:
-            text += f" {len(bad)} runs are worse than the baseline: {listed([group.members[j].label for j in bad])}."
+            text += f" {len(bad)} runs are worse than the baseline: {listed([group.labels[j] for j in bad])}."
         return text
 
-    def _fine(self, group: RunGroup, measured: Measured, at: int, judged: np.ndarray, drop: np.ndarray) -> str:
-        i, base = int(judged[np.argmin(drop[judged])]), group.members[at].label
+    def _fine(self, group: RunGroup, measured: Measured, at: int, best: int, drop: np.ndarray) -> str:
+        base = group.labels[at]
         value = f"{measured.say(measured.best[at])} validation {measured.quantity}"
         text = f"No run is worse than {base} ({value}) beyond noise."
-        if drop[i] < 0:
-            text += f" The best, {group.members[i].label}, is {measured.amount(-drop[i])} better."
+        if drop[best] < 0:
+            text += f" The best, {group.labels[best]}, is {measured.amount(-drop[best])} better."
         return text
 
     def _evidence(
@@ -145,16 +149,16 @@ class BaselineRegression(BaseComparison):
         group: RunGroup,
         measured: Measured,
         at: int,
-        order: np.ndarray,
+        shown: list[int],
         drop: np.ndarray,
         wider: np.ndarray,
         noise: np.ndarray,
         cut: float,
     ) -> list[Evidence]:
-        q, unit, base = measured.quantity, measured.unit, group.members[at].label
+        q, unit, base = measured.quantity, measured.unit, group.labels[at]
         items = []
-        for i in [int(i) for i in order]:
-            name = group.members[i].label
+        for i in shown:
+            name = group.labels[i]
             versus, epoch = f"{name} against {base}", float(measured.epoch[i])
             reach = cut * noise[i]
             items.append(
@@ -170,3 +174,8 @@ class BaselineRegression(BaseComparison):
         best = measured.logged(measured.best[at])
         items.append(self.fact("baseline_value", best, unit, source=base, quantity=q, epoch=float(measured.epoch[at])))
         return items
+
+
+def _best(judged: np.ndarray, drop: np.ndarray) -> int:
+    """The judged run that lies farthest above the baseline, or least below."""
+    return int(judged[np.argmin(drop[judged])])

@@ -106,12 +106,13 @@ class DataScaling(BaseComparison):
                 f"No conclusion: {start.lower()}, a learning curve explains {percent(law.explained)} of the "
                 f"differences in validation {q}. Repeat the sizes with other seeds, or try a smaller one."
             )
-            return self.outcome("passed", text, evidence=evidence)
-        ends = sorted((measured.logged(max(law.there_low, 0.0)), measured.logged(law.there_high)))
-        between = " to ".join(percent(e, 1) if measured.bounded else f"{e:.3g}" for e in ends)
+            return self.outcome("not_applicable", text, evidence=evidence)
+        ends = _expected(measured, law.there_low, law.there_high)
+        there, now = (_expected(measured, cost)[0] for cost in (law.there, law.now))
+        between = " to ".join(_say(measured, e) for e in ends)
         text = (
             f"{start}, validation {q} improves as a power law. Twice the {top:.0f} images should bring it from "
-            f"{measured.say(law.now)} to {measured.say(law.there)} (95 % interval {between})."
+            f"{_say(measured, now)} to {_say(measured, there)} (95 % interval {between})."
         )
         if law.gain < enough:
             text += f" That is {measured.amount(law.gain)}: hardly worth labelling for."
@@ -127,24 +128,37 @@ class DataScaling(BaseComparison):
 
     def _evidence(self, measured: Measured, law: PowerLaw, sizes: np.ndarray) -> list[Evidence]:
         q, unit, source = measured.quantity, measured.unit, "runs by training-set size"
-        there = sorted((measured.logged(law.there_low), measured.logged(law.there_high)))
+        there, most = _expected(measured, law.there_low, law.there_high), 1.0 if measured.bounded else np.inf
+        best, expected, now = (_expected(measured, cost)[0] for cost in (law.a, law.there, law.now))
+        gains = law.gain_low, min(law.gain_high, most)
 
         def fact(name: str, value: float, unit: str = "", **more) -> Evidence:
             return self.fact(name, value, unit, source=source, **more)
 
         return [
-            fact("expected_at_twice_the_data", measured.logged(law.there), unit, quantity=q, between=tuple(there)),
-            fact("fitted_at_largest_size", measured.logged(law.now), unit, quantity=q),
-            fact("gain_from_twice_the_data", law.gain, unit, quantity=q, between=(law.gain_low, law.gain_high)),
+            fact("expected_at_twice_the_data", expected, unit, quantity=q, between=(there[0], there[1])),
+            fact("fitted_at_largest_size", now, unit, quantity=q),
+            fact("gain_from_twice_the_data", law.gain, unit, quantity=q, between=gains),
             fact("largest_training_set", float(sizes.max()), "images"),
             fact("smallest_training_set", float(sizes.min()), "images"),
             fact("runs", len(sizes), "runs"),
             fact("training_set_sizes", _distinct(sizes), "sizes"),
             fact("exponent", law.c, between=(law.c_low, law.c_high)),
-            fact("best_that_data_can_bring", measured.logged(law.a), unit, quantity=q),
+            fact("best_that_data_can_bring", best, unit, quantity=q),
             fact("variance_explained", law.explained * 100, "%"),
             fact("flat_line_p", law.p),
         ]
+
+
+def _say(measured: Measured, value: float) -> str:
+    """A value in the quantity's own direction, as people read it."""
+    return percent(value, 1) if measured.bounded else f"{value:.3g}"
+
+
+def _expected(measured: Measured, *costs: float) -> list[float]:
+    """Fitted costs in the quantity's own direction, the smallest first, within its bounds."""
+    values = sorted(measured.logged(cost) for cost in costs)
+    return np.clip(values, 0.0, 1.0).tolist() if measured.bounded else values
 
 
 def _distinct(sizes: np.ndarray) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from copilot.core.comparisons.base import NAME_LENGTH, GroupMember, RunGroup
 from copilot.core.comparisons.params import configuration, fold_count, is_size
+from copilot.utils.names import told_apart
 from copilot.utils.validators import clean_text
 
 # `net-fold-3`, `fold_3_of_5`, `net_cv2`, `kfold3`, `5fold_3`, `net (fold 3/5)`
@@ -73,7 +74,7 @@ def _fold_of(member: GroupMember) -> tuple[int, str] | None:
 
 
 def _told_apart(sets: list[FoldSet], group: RunGroup) -> list[FoldSet]:
-    """Sets of one name also say the parameters in which they differ."""
+    """Sets of one name also say the parameters in which they differ; where none do, the end of an id."""
     alike: dict[str, list[FoldSet]] = defaultdict(list)
     for own in sets:
         alike[own.label].append(own)
@@ -86,9 +87,12 @@ def _told_apart(sets: list[FoldSet], group: RunGroup) -> list[FoldSet]:
                 values[name].add(value)
         differ = [name for name, seen in values.items() if len(seen) > 1][:2]
         for own, config in zip(same, configurations, strict=True):
-            told = ", ".join(f"{n} {config[n]}" for n in differ if n in config)
-            labels[own.members[0]] = clean_text(f"{label} ({told})" if told else label, NAME_LENGTH)
-    return [replace(s, label=labels[s.members[0]]) for s in sets]
+            values_told = ", ".join(f"{n} {config[n]}" for n in differ if n in config)
+            labels[own.members[0]] = clean_text(f"{label} ({values_told})" if values_told else label, NAME_LENGTH)
+    firsts = [group.members[s.members[0]] for s in sets]
+    ids = [m.parent_run_id or m.run_id or str(i) for i, m in enumerate(firsts, 1)]
+    told = told_apart([labels[s.members[0]] for s in sets], ids)
+    return [replace(s, label=label) for s, label in zip(sets, told, strict=True)]
 
 
 def _shared_name(runs: Sequence[GroupMember]) -> str:

@@ -96,7 +96,7 @@ class HyperparameterAssociation(BaseComparison):
         return self._judge(measured, tested, found, len(units), enough)
 
     def _parameters(self, group: RunGroup, units: Sequence[list[int]]) -> list[_Parameter]:
-        """Parameters worth a test; those that split the runs in the same way are one."""
+        """Parameters worth a test; those that order the runs alike, or split them alike by words, are one."""
         params = [group.members[own[0]].params for own in units]
         logged = Counter(name for own in params for name in own)
         least, together = self.thresholds.min_runs, {}
@@ -104,9 +104,7 @@ class HyperparameterAssociation(BaseComparison):
             if times >= least and not is_identifier(name) and not is_held_out_size(name):
                 made = self._read(name, [(i, own[name]) for i, own in enumerate(params) if name in own])
                 if made is not None:
-                    _, codes = np.unique(made.values, return_inverse=True)
-                    key = (made.units.tobytes(), _first_seen(codes).tobytes())
-                    known = together.setdefault(key, made)
+                    known = together.setdefault(_pattern(made), made)
                     known.names.extend([] if known is made else made.names)
         return list(together.values())
 
@@ -205,6 +203,19 @@ def _units(group: RunGroup, measured: Measured) -> list[list[int]]:
         key = (member.parent_run_id, configuration(member.params, is_size)) if int(i) in folds else int(i)
         units[key].append(int(i))
     return list(units.values())
+
+
+def _pattern(parameter: _Parameter) -> tuple:
+    """What parameters that always change together share: the order of their numbers, either way, or their partition.
+
+    Numbers that all differ split the runs in one way only, whatever they are, so that a partition would not do.
+    """
+    _, codes = np.unique(parameter.values, return_inverse=True)
+    if parameter.numeric:
+        shape = min(tuple(codes.tolist()), tuple((codes.max() - codes).tolist()))
+    else:
+        shape = tuple(_first_seen(codes).tolist())
+    return parameter.numeric, parameter.units.tobytes(), shape
 
 
 def _first_seen(codes: np.ndarray) -> np.ndarray:

@@ -11,11 +11,16 @@ from typing import Any
 _IDENTIFIER = re.compile(
     r"(?:^|_)(?:seed|seeds|random_state|rng|path|paths|dir|directory|folder|root|file|files|filename|uri|url|id|ids|uuid|"
     r"guid|hash|sha|md5|digest|commit|host|hostname|user|username|device|devices|gpu|gpus|cuda|local_rank|world_size|port|"
-    r"date|datetime|timestamp|created|start_time|checkpoint|ckpt|log|logs|logdir|logging|verbose|workers|note|notes|"
-    r"description|comment|tags?|project|trial|trial_number|iteration_number|run|run_number|job)(?:$|_\d*$)"
+    r"date|datetime|timestamp|created|start_time|ckpt|log|logs|logdir|logging|verbose|workers|note|notes|"
+    r"description|comment|tags?|project|trial|trial_number|iteration_number|run|run_number|job)(?:$|_\d*$)|"
+    r"^(?:resume_(?:from_)?)?checkpoint(?:$|_\d*$)"  # but gradient_checkpoint is a setting
 )
 _NAMES = re.compile(r"^(?:run|experiment|exp|project|job|user|host|file|checkpoint|trial|study|group|wandb)?_?name$")
-_RESULT = re.compile(r"^(?:best|final|stopped|last|early_stop(?:ped)?_at)_|_stopped$")  # known only after training
+_RESULT = re.compile(  # known only after training; final_dropout and last_layer_lr are settings
+    r"^(?:best|final|last)_(?:(?:epoch|step|iter\w*|loss|acc\w*|score|metric|val(?!ue)\w*|train(?!able)\w*|test|error|"
+    r"f1|auc|auroc|m?ap|m?iou|dice|precision|recall|mse|rmse|mae|model|checkpoint|ckpt)s?(?:$|_))|"
+    r"^(?:stopped|early_stop(?:ped)?_at)_|_stopped$"
+)
 _FOLD = re.compile(
     r"^(?:cv|k|kfold|val|valid|test|current|cross_val(?:idation)?)?_?folds?(?:_?(?:id|idx|index|no|nr|num|number|i|k))?$|"
     r"^(?:cv|split)_?(?:id|idx|index|no|nr|num|number|i|iter(?:ation)?)$"

@@ -52,3 +52,10 @@ def test_words():
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert listed(["a"]) == "a"
     assert (say_p(1e-9), say_p(0.0123)) == ("p below 0.001", "p 0.012")
+
+
+def test_labels_of_runs_of_one_name_end_with_their_ids():
+    members = [run(0.8, name=n, run_id=i) for n, i in (("net", "00001a2b"), ("net", "00003c4d"), ("other", "a"))]
+    assert group(members).labels == ("net (…1a2b)", "net (…3c4d)", "other")
+    nameless = [GroupMember(RunHistory.from_arrays(name="x", val_loss=[1, 2])) for _ in range(2)]
+    assert group(nameless).labels == ("x (1)", "x (2)")

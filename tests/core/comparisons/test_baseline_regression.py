@@ -83,3 +83,25 @@ def test_what_is_not_applicable():
     assert "baseline has no validation metric" in judge([run(0.8), run(0.9)], baseline="gone").summary
     assert "No noise is known" in judge([base(), run(loss=0.3)]).summary
     assert judge([base()]).state == "not_applicable"
+
+
+def test_runs_of_one_name_are_told_apart_by_their_ids():
+    ids = ("11112222aaaa", "33334444bbbb", "55556666cccc")
+    scores = (0.9, 0.8, 0.85)
+    members = [run(s, name="resnet", run_id=i, n_val=5000) for s, i in zip(scores, ids, strict=True)]
+    outcome = judge(members, baseline=ids[0])
+    assert outcome.summary.startswith("resnet (…bbbb) reaches 80.0 %")
+    assert "worse than resnet (…aaaa)" in outcome.summary
+    assert "resnet (…bbbb), resnet (…cccc)." in outcome.summary
+    assert [e.source for e in outcome.evidence if e.name == "best_value"] == ["resnet (…bbbb)", "resnet (…cccc)"]
+    assert value(outcome, "worse_by").source == "resnet (…bbbb) against resnet (…aaaa)"
+    assert value(outcome, "baseline_value").source == "resnet (…aaaa)"
+
+
+def test_the_best_run_has_evidence_however_many_runs_there_are():
+    members = [base(n_val=5000), *(run(0.9 + i / 500, name=f"r{i}", n_val=5000) for i in range(15))]
+    outcome = judge(members)
+    assert "The best, r14, is 2.8 points better." in outcome.summary
+    shown = [e.source for e in outcome.evidence if e.name == "best_value"]
+    assert len(shown) == 11
+    assert shown[-1] == "r14"

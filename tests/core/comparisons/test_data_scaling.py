@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from copilot.core.comparisons.data_scaling import DataScaling
+from copilot.core.comparisons.data_scaling import DataScaling, _expected
 from tests.core.comparisons.groups import group, run, value
 
 SIZES = (100, 200, 400, 800, 1600)
@@ -53,8 +53,9 @@ def test_a_curve_that_has_flattened_says_that_data_will_not_help():
 
 def test_scatter_is_no_curve():
     outcome = judge([0.2, 0.12, 0.25, 0.11, 0.21])
-    assert (outcome.state, outcome.confidence) == ("passed", 0.0)
+    assert (outcome.state, outcome.confidence) == ("not_applicable", 0.0)
     assert outcome.summary.startswith("No conclusion: ")
+    assert value(outcome, "flat_line_p").value > 0.05
 
 
 def test_no_law_is_found_where_size_does_not_matter():
@@ -95,3 +96,16 @@ def test_runs_that_differ_in_more_are_not_on_the_curve():
     outcome = DataScaling().compare(group([*others, *members]))
     assert value(outcome, "runs").value == 5
     assert value(outcome, "variance_explained").value > 99
+
+
+def test_no_expected_score_lies_outside_0_to_1():
+    outcome = judge([0.9, 0.99, 0.8, 0.97, 0.7, 0.95, 0.6, 0.9], (100, 100, 200, 200, 400, 400, 800, 800))
+    expected = value(outcome, "expected_at_twice_the_data")
+    assert 0 <= expected.low <= expected.value <= expected.high <= 1
+
+
+def test_a_fitted_score_stays_within_its_bounds():
+    measured = group([run(0.9, name=f"r{i}") for i in range(2)]).measured
+    assert _expected(measured, -0.2, 1.3) == [0, 1]
+    losses = group([run(loss=0.9, name=f"r{i}") for i in range(2)]).measured
+    assert _expected(losses, 0.2, 1.3) == [0.2, 1.3]

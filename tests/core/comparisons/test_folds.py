@@ -93,3 +93,12 @@ def test_sets_are_called_by_what_their_names_share():
     assert label("resnet50-1", "resnet50-2") == "resnet50"
     assert label("net-10", "net-11") == "net"
     assert label("bold-fish", "calm-owl") == "bold-fish"
+
+
+def test_cross_validations_alike_in_all_end_with_the_id_of_their_parent():
+    members = [
+        run(0.8, name=f"net-fold-{i}", run_id=f"{parent}{i}", parent=parent)
+        for parent in ("ab1111", "ab2222")
+        for i in (1, 2)
+    ]
+    assert [s.label for s in fold_sets(group(members))] == ["net (…1111)", "net (…2222)"]

@@ -111,3 +111,28 @@ def test_hostile_parameters_stay_text():
 def test_runs_without_training_curves_have_no_gap():
     assert judge([]).state == "not_applicable"
     assert judge([run(0.8, 0.1, name=f"{i}", lr=i) for i in range(5)]).summary.endswith("there are 5.")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_that_never_repeat_are_told_apart_by_their_order(seed):
+    rng, members = np.random.default_rng(seed), []
+    for i in range(40):
+        knobs = {"lr": 10 ** rng.uniform(-5, -1), "weight_decay": rng.uniform(0, 0.1), "dropout": rng.uniform(0, 0.5)}
+        members.append(run(0.75, 0.18 - 0.3 * knobs["dropout"] + rng.normal(0, 0.005), name=f"r{i}", **knobs))
+    outcome = judge(members)
+    assert value(outcome, "parameters_tested").value == 3
+    assert outcome.summary.startswith("Over 40 configurations, dropout goes with the accuracy gap")
+    assert "together" not in outcome.summary
+    assert value(outcome, "rank_correlation").source == "dropout"
+
+
+def test_a_number_that_falls_as_another_rises_changes_together_with_it():
+    members = [run(0.8, 0.01 * i, name=f"r{i}", keep=1 - i / 20, dropout=i / 20) for i in range(12)]
+    outcome = judge(members)
+    assert value(outcome, "parameters_tested").value == 1
+    assert "keep (changed together with dropout) goes" in outcome.summary
+
+
+def test_words_that_split_the_runs_alike_are_one():
+    members = [run(0.8, 0.1 * (i % 2) + 0.001 * i, name=f"r{i}", flip=bool(i % 2), crop="ab"[i % 2]) for i in range(12)]
+    assert value(judge(members), "parameters_tested").value == 1
