@@ -9,7 +9,7 @@ import streamlit as st
 from copilot.core.comparisons.document import Comparison
 from copilot.results import AnalysisResult
 from copilot.ui import state
-from copilot.ui.pickers import distinct
+from copilot.utils.names import distinct
 from copilot.utils.validators import clean_text
 
 _ASKED = "compared"  # session: the ids that were last compared, the baseline first

@@ -14,7 +14,7 @@ from copilot.reporting.words import relative_time
 from copilot.ui import state
 from copilot.ui.job_tray import job_name
 from copilot.ui.notices import guard, plain
-from copilot.ui.pickers import distinct
+from copilot.utils.names import distinct
 
 KEPT = 200
 _FOLLOW_S = 1

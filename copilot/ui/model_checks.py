@@ -13,7 +13,7 @@ from copilot.reporting.palette import STATE_STYLES
 from copilot.ui import jobs_view, state
 from copilot.ui.finding_card import finding_card
 from copilot.ui.notices import notice, plain
-from copilot.ui.pickers import distinct
+from copilot.utils.names import distinct
 from copilot.utils.validators import clean_text
 
 KIND = "validate"

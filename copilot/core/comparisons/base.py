@@ -201,7 +201,7 @@ class RunGroup:
 
 
 def _measure(history: RunHistory, pair: Pair) -> tuple[float, float, float, float, float]:
-    val, train = _cost(pair, pair.val), _cost(pair, pair.train)
+    val, train = pair.to_cost(pair.val), pair.to_cost(pair.train)
     on = np.isfinite(val)
     at = int(np.argmin(np.where(on, val, np.inf)))
     noise = float(noise_scale(val[on])) if on.sum() >= 5 else np.nan
@@ -211,12 +211,6 @@ def _measure(history: RunHistory, pair: Pair) -> tuple[float, float, float, floa
         return val[at], history.epochs[at], np.nan, np.nan, noise
     near = both[np.abs(both - at).argmin()]  # training may be logged at other epochs than validation
     return val[at], history.epochs[at], gaps[near], float(gaps[both[-tail_length(both.size) :]].mean()), noise
-
-
-def _cost(pair: Pair, values: np.ndarray) -> np.ndarray:
-    if not pair.higher_is_better:
-        return values
-    return 1.0 - values if is_fraction(pair.quantity) else -values
 
 
 class ComparisonCheck(Protocol):
