@@ -97,7 +97,7 @@ class CopilotAnalyzer(Workbench):
         from copilot.watching import ExperimentWatch
 
         own, name = self.settings.monitor, self._experiment(experiment)
-        watch = ExperimentWatch(self.source, name, own, self.settings.metrics, note)
+        watch = ExperimentWatch(self.source, name, own, self.settings.metrics, note, self.checks)
         return watch.alerts(interval_s or own.interval_s, once=once, until_finished=until_finished)
 
     def scan(

@@ -10,11 +10,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from copilot.core import signs
+from copilot.core.checks.generalisation_gap import GapThresholds
+from copilot.core.checks.instability import InstabilityThresholds
 from copilot.core.decisions import AlertKind, MonitorAlert, MonitorDecision
 from copilot.core.findings import Number, Verdict
 from copilot.core.followed import VAL, FollowedQuantity
 from copilot.core.history import RunHistory, axis_value
-from copilot.core.naming import parse_metric_name
+from copilot.core.naming import MetricName, parse_metric_name
 from copilot.core.pairs import LoggedSeries
 from copilot.core.stopping import StopThresholds
 from copilot.errors import InputError
@@ -43,6 +45,8 @@ class OverfitMonitor:
         The project's own metric names, ``{}`` standing for the quantity.
     name : str, optional
         Name of the run.
+    gap, instability : GapThresholds, InstabilityThresholds, optional
+        Limits of the checks OVF101 and OVF104, for the alerts ``gap`` and ``diverging``.
 
     Examples
     --------
@@ -60,10 +64,13 @@ class OverfitMonitor:
         train_pattern: str | None = None,
         val_pattern: str | None = None,
         name: str = "run",
+        gap: GapThresholds | None = None,
+        instability: InstabilityThresholds | None = None,
     ) -> None:
         self.name = clean_text(name)
         self.total_epochs = total_epochs
         self.thresholds = _thresholds(thresholds)
+        self._gap, self._instability = gap or GapThresholds(), instability or InstabilityThresholds()
         self._patterns = (train_pattern, val_pattern)
         self._metric = self._quantity_of(metric) if metric else None
         self._logged: dict[str, dict[float, float]] = {}
@@ -98,7 +105,8 @@ class OverfitMonitor:
         values = self._note(epoch, {**(metrics or {}), **named})
         alerts = self._not_finite(epoch, values)
         if late:
-            message = f"Epoch {axis_value(epoch):g} came after epoch {axis_value(self._epoch):g}: kept, not judged."
+            came, last = axis_value(epoch), axis_value(self._epoch)
+            message = f"Epoch {came:.10g} came after epoch {last:.10g}: kept, not judged."
             alerts += self._once("out_of_order", "", epoch, message)
             epoch = self._epoch
         else:
@@ -139,8 +147,12 @@ class OverfitMonitor:
 
     # What was logged.
 
+    def parse(self, name: str) -> MetricName | None:
+        """What a logged name says, by the monitor's own patterns first; None for a name that is no curve."""
+        return parse_metric_name(clean_text(name), *self._patterns)
+
     def _quantity_of(self, metric: str) -> str:
-        parsed = parse_metric_name(metric, *self._patterns)
+        parsed = self.parse(metric)
         if parsed is None:
             raise InputError(
                 f"'{clean_text(metric, 80)}' is no metric that is known.", "Pass loss, accuracy, val_f1 ..."
@@ -160,7 +172,7 @@ class OverfitMonitor:
         kept = {}
         for name, given in metrics.items():
             value, name = as_number(given), clean_text(name)
-            parsed = parse_metric_name(name, *self._patterns) if value is not None else None
+            parsed = self.parse(name) if value is not None else None
             if parsed is None or (name not in self._logged and len(self._logged) >= MAX_NAMES):
                 continue
             self._logged.setdefault(name, {})[epoch] = kept[name] = value
@@ -174,8 +186,8 @@ class OverfitMonitor:
 
     def _decide(self, epoch: float, alerts: list[MonitorAlert]) -> MonitorDecision:
         for f in self._followed.values():
-            alerts += self._once("diverging", f.quantity, epoch, signs.diverging(f))
-            alerts += self._once("gap", f.quantity, epoch, signs.gap(f))
+            alerts += self._once("diverging", f.quantity, epoch, signs.diverging(f, self._instability))
+            alerts += self._once("gap", f.quantity, epoch, signs.gap(f, self._gap))
         chosen = self._decisive()
         left = self._left(epoch)
         common = {"epoch": axis_value(epoch), "epochs_left": left}
@@ -228,7 +240,7 @@ class OverfitMonitor:
 
     def _verdict(self, chosen: FollowedQuantity | None, epoch: float) -> Verdict:
         broken = any(not math.isfinite(at.get(epoch, 0.0)) for at in self._logged.values())
-        if broken or any(signs.has_diverged(f) for f in self._followed.values()):
+        if broken or any(signs.has_diverged(f, self._instability) for f in self._followed.values()):
             return "unstable"
         if chosen is None or np.isnan(chosen.reading.level[VAL]) or chosen.watched < self.thresholds.warm_up:
             return "inconclusive"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,8 @@ from copilot.utils.config import MetricsSettings, MonitorSettings
 from copilot.utils.validators import clean_text
 
 if TYPE_CHECKING:
+    from copilot.core.checks.base import Check
+    from copilot.core.history import RunHistory
     from copilot.integrations.mlflow_client import MlflowSource, RunInfo
 
 RUNS_LIMIT = 1000  # newest runs of the experiment that a poll looks at
@@ -51,7 +53,9 @@ class ExperimentWatch:
     names : MetricsSettings
         Patterns of the project's metric names.
     note : callable, optional
-        Gets lines for the person: the server is away, it is back.
+        Gets lines for the person: the server is away, it is back, a run cannot be read.
+    checks : sequence of Check
+        The checks whose thresholds are the limits of the alerts. Default: the thresholds as they are by default.
 
     Raises
     ------
@@ -66,15 +70,18 @@ class ExperimentWatch:
         settings: MonitorSettings,
         names: MetricsSettings,
         note: Note | None = None,
+        checks: Sequence[Check] = (),
     ) -> None:
         self.experiment = clean_text(experiment)
         self.running = 0
         self._source, self._asked, self._settings, self._names = source, experiment, settings, names
         self._note = note or (lambda line: None)
+        self._limits = {check.code: check.thresholds for check in checks}
         self._monitor("")  # a wrong setting is told before the first poll
         self._monitors: dict[str, OverfitMonitor] = {}
         self._seen: dict[str, str] = {}
         self._told: set[tuple[str, str, str]] = set()
+        self._failing: set[str] = set()
         self._away = self._worked = False
 
     def alerts(self, interval_s: float, *, once: bool = False, until_finished: bool = False) -> Iterator[RunAlert]:
@@ -96,7 +103,7 @@ class ExperimentWatch:
                 self._lost(error, once)
                 found = []
             yield from found
-            if once or (until_finished and reached and not self.running):
+            if once or (until_finished and reached and not (self.running or self._failing)):
                 return
             _wait(interval_s)
 
@@ -109,28 +116,39 @@ class ExperimentWatch:
         changed = [run for run in (*live, *ended) if self._seen.get(run.run_id) != _signature(run)]
         found = self._read(changed)
         for run in ended:
-            self._monitors.pop(run.run_id, None)
+            if run.run_id not in self._failing:
+                self._monitors.pop(run.run_id, None)
         self._reached()
         return found
 
     def _read(self, runs: list[RunInfo]) -> list[RunAlert]:
         if not runs:
+            self._failing = set()
             return []
         patterns = {"train_pattern": self._names.train, "val_pattern": self._names.val}
         histories = self._source.histories([run.run_id for run in runs], **patterns)
+        self._note_failing(runs, histories)
         found: list[RunAlert] = []
         for run in runs:
             history = histories[run.run_id]
-            if isinstance(history, ToolError):
-                raise history  # what was read of the others is read again at the next poll
-        for run in runs:
-            history = histories[run.run_id]
+            monitor = self._monitors.setdefault(run.run_id, self._monitor(run.name))
+            if run.run_id in self._failing:  # read again at the next poll
+                continue
             self._seen[run.run_id] = _signature(run)
             if isinstance(history, CopilotError):  # nothing known is logged yet
                 continue
-            monitor = self._monitors.setdefault(run.run_id, self._monitor(run.name))
             found += [alert for decision in monitor.feed(history) for alert in self._new(run, decision)]
         return found
+
+    def _note_failing(self, runs: list[RunInfo], histories: Mapping[str, RunHistory | CopilotError]) -> None:
+        """Tell each run that cannot be read once; where none can be read that could before, the server is away."""
+        failed = {run_id: error for run_id, error in histories.items() if isinstance(error, ToolError)}
+        if len(failed) == len(runs) and not self._failing.issuperset(failed):
+            raise next(iter(failed.values()))
+        for run in runs:
+            if run.run_id in failed and run.run_id not in self._failing:
+                self._note(f"{clean_text(run.name)} cannot be read, trying again: {failed[run.run_id]}")
+        self._failing = set(failed)
 
     def _new(self, run: RunInfo, decision: MonitorDecision) -> Iterator[RunAlert]:
         said = [(alert.kind, alert.quantity, alert.message, alert.epoch) for alert in decision.alerts]
@@ -158,7 +176,13 @@ class ExperimentWatch:
     def _monitor(self, name: str) -> OverfitMonitor:
         names, own = self._names, self._settings
         return OverfitMonitor(
-            own.metric, thresholds=own.thresholds, train_pattern=names.train, val_pattern=names.val, name=name or "run"
+            own.metric,
+            thresholds=own.thresholds,
+            train_pattern=names.train,
+            val_pattern=names.val,
+            name=name or "run",
+            gap=self._limits.get("OVF101"),
+            instability=self._limits.get("OVF104"),
         )
 
     def _lost(self, error: CopilotError, once: bool) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 import copilot
 from copilot import MonitorDecision, OverfitMonitor
+from copilot.core.checks.generalisation_gap import GapThresholds
+from copilot.core.checks.instability import InstabilityThresholds
 from copilot.core.history import RunHistory
 from copilot.errors import InputError
 from tests.conftest import REPOSITORY
@@ -147,6 +149,72 @@ def test_divergence_is_an_alert_and_no_stop():
     assert "diverging" in alerts(decisions)
     assert decisions[-1].verdict == "unstable"
     assert not any(d.stop for d in decisions)
+
+
+def test_the_limits_of_the_alerts_may_be_set():
+    wide = with_accuracy(1.0, 0.7)
+    assert "gap" not in alerts(fed(wide, gap=GapThresholds(train_val_gap=0.5, loss_gap_share=9.0)))
+    t = np.arange(60)
+    curve = 1.0 - 0.02 * np.minimum(t, 30) + 0.1 * np.maximum(t - 30, 0)
+    diverged = RunHistory.from_arrays(train_loss=curve, val_loss=curve)
+    for limits in ({"diverged": 9.0, "explosion": 9.0}, {"diverged": 9.0, "least_growth": 50.0}):
+        decisions = fed(diverged, instability=InstabilityThresholds(**limits))
+        assert "diverging" not in alerts(decisions)
+        assert decisions[-1].verdict == "healthy"
+
+
+def test_a_loss_gap_is_scaled_as_the_check_scales_it():
+    train = np.linspace(0.1, -10.0, 40)  # the first loss is small, what training gained is not
+    assert "gap" not in alerts(fed(RunHistory.from_arrays(train_loss=train, val_loss=train + 0.5)))
+    assert "gap" in alerts(fed(RunHistory.from_arrays(train_loss=train, val_loss=train + 3.0)))
+
+
+def test_names_are_parsed_by_the_monitors_own_patterns():
+    assert OverfitMonitor().parse("held/loss").split == "unknown"
+    assert OverfitMonitor(val_pattern="held/{}").parse("held/loss").split == "val"
+    assert OverfitMonitor().parse("lr") is None
+
+
+def test_large_epochs_are_told_whole():
+    monitor = OverfitMonitor()
+    monitor.update(1234567, val_loss=1.0)
+    late = monitor.update(1234566, val_loss=1.0).alerts[0]
+    assert late.message == "Epoch 1234566 came after epoch 1234567: kept, not judged."
+
+
+def test_one_epoch_is_no_epochs():
+    monitor = OverfitMonitor()
+    said = [monitor.update(epoch, val_loss=1.0 + 0.1 * epoch).reason for epoch in range(3)]
+    assert said[0].endswith("is at its best: 1 at epoch 0.")
+    assert said[1].endswith("its best was 1 at epoch 0, 1 epoch ago.")
+    assert said[2].endswith("its best was 1 at epoch 0, 2 epochs ago.")
+
+
+def test_a_score_at_its_best_level_was_not_there_0_epochs_ago():
+    pair, up = OVERFITTING.pairs[0], np.linspace(0.3, 0.9, 100)
+    monitor = OverfitMonitor()
+    for e in range(100):
+        level = up[e] if e < 99 else 0.0
+        monitor.update(e, train_loss=pair.train[e], val_loss=pair.val[e], val_accuracy=level)
+        if e == 98:
+            assert monitor.decision.reason.endswith("still improves: it is at its best level.")
+    assert monitor.decision.reason.endswith("its best level was 1 epoch ago.")
+
+
+@pytest.mark.parametrize(
+    ("step", "unit"), [(1, "epochs"), (0.1, "evaluations"), (2, "evaluations"), (500, "evaluations")]
+)
+def test_rows_are_called_epochs_only_where_they_are(step, unit):
+    pair, monitor = OVERFITTING.pairs[0], OverfitMonitor()
+    reasons = []
+    for e in range(100):
+        monitor.update(1 + step * e, val_loss=3.0)  # corrected by the next
+        decision = monitor.update(1 + step * e, train_loss=pair.train[e], val_loss=pair.val[e])
+        if decision.stop:
+            break
+        reasons.append(decision.reason)
+    assert f"{decision.epochs_since_best} {unit} after its best at epoch" in decision.reason
+    assert reasons[-1].endswith(f"{unit} ago.")
 
 
 def test_a_gap_that_opens_is_told_once():

@@ -13,7 +13,7 @@ from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow_client import RunInfo
 from copilot.utils.config import MetricsSettings, MonitorSettings
 from copilot.watching import ExperimentWatch
-from tests.core.curves import overfitting
+from tests.core.curves import overfitting, with_accuracy
 
 PAIR = overfitting(n=60, onset=20).pairs[0]
 
@@ -130,6 +130,31 @@ def test_a_server_that_is_away_is_told_once_and_nothing_is_lost(monkeypatch):
     ]
 
 
+def test_a_run_that_cannot_be_read_does_not_stop_the_others(monkeypatch):
+    store, lines = Store(), []
+    watch = watching(store, lines)
+    store.log("bad", ToolError("The metrics file is broken."))
+    store.log("good", grown(60))
+    assert "stop" in {alert.kind for alert in watch.poll()}
+    assert lines == ["run bad cannot be read, trying again: The metrics file is broken."]
+    assert watch.poll() == []  # the broken run alone is read again, and not told again
+    assert store.read == ["bad", "good", "bad"]
+    store.log("bad", ToolError("The metrics file is broken."), "FINISHED")
+    store.log("good", grown(60), "FINISHED")
+    monkeypatch.setattr("copilot.watching._wait", lambda _: store.log("bad", grown(60), "FINISHED"))
+    late = list(watch.alerts(1, until_finished=True))
+    assert [(a.run_id, a.kind) for a in late if a.kind == "stop"] == [("bad", "stop")]
+    assert len(lines) == 1
+
+
+def test_where_no_run_can_be_read_the_server_is_away():
+    store = Store()
+    for run_id in ("a", "b"):
+        store.log(run_id, ToolError("The connection broke off."))
+    with pytest.raises(ToolError, match="broke off"):
+        list(watching(store).alerts(1, once=True))
+
+
 def test_a_server_that_is_away_at_the_start_is_waited_for_but_a_wrong_name_is_not(monkeypatch):
     store, lines = Store(down=ToolError("Nothing listens.")), []
     monkeypatch.setattr("copilot.watching._wait", lambda _: setattr(store, "down", None))
@@ -150,6 +175,22 @@ def test_settings_reach_the_rule():
         watching(store, thresholds={"patience": 3.0})
     with pytest.raises(InputError, match="no metric"):
         watching(store, metric="learning_rate")
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        {"thresholds": {"train_val_gap": 0.9}, "checks": {"OVF101": {"loss_gap_share": 9.0}}},
+        {"checks": {"OVF101": {"loss_gap_share": 9.0, "train_val_gap": 0.9}}},
+        {},
+    ],
+)
+def test_the_limits_of_the_checks_reach_the_alerts(detection):
+    analyzer, store = CopilotAnalyzer(overrides={"detection": detection}), Store()
+    analyzer.__dict__["source"] = store
+    store.log("a", with_accuracy(1.0, 0.7))
+    kinds = {(alert.kind, alert.quantity) for alert in analyzer.watch("vision", once=True)}
+    assert (("gap", "accuracy") in kinds) is not bool(detection)
 
 
 def test_names_from_outside_are_cleaned():

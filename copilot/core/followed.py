@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from copilot.core.stopping import StopReading, StopThresholds, StopWatch
 
 Logged = Mapping[str, Mapping[float, float]]  # metric name -> epoch -> value
 VAL, TRAIN = 0, 1  # rows of the watch
+NO_SPAN = (np.inf, -np.inf)  # first and last epoch with a validation value, before there is one
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class FollowedQuantity:
         self._closed = self._fresh()
         self._open_epoch: float | None = None
         self._closed_best: tuple[float | None, float] = (None, np.inf)
+        self._span = self._closed_span = NO_SPAN
 
     def _fresh(self) -> StopWatch:
         return StopWatch(2, self.thresholds, self.bounded)
@@ -80,9 +83,16 @@ class FollowedQuantity:
         """Epochs with a validation value."""
         return 0 if self.reading is None else int(self.reading.seen[VAL])
 
+    @property
+    def unit(self) -> str:
+        """What one validation value stands for: an "epoch" where they lie one epoch apart, else an "evaluation"."""
+        first, last = self._span
+        return "epoch" if math.isclose(last - first, self.watched - 1, abs_tol=1e-6) else "evaluation"
+
     def _start_again(self, epoch: float, logged: Logged) -> None:
         self._closed, self._open_epoch, self.reading, self.first = self._fresh(), None, None, {}
         self._closed_best, self.best_epoch = (None, np.inf), None
+        self._span = self._closed_span = NO_SPAN
         names = [n for n in (self.sources.train, self.sources.val) if n]
         for earlier in sorted({e for n in names for e in logged[n] if e < epoch}):
             self._step(earlier, logged)
@@ -99,10 +109,11 @@ class FollowedQuantity:
         self.reading = self._watch.update(np.array([val, train]), np.array([train, train]))
         earlier_epoch, earlier = self._closed_best
         self.best_epoch = epoch if np.isfinite(val) and val < earlier else earlier_epoch
+        self._span = (min(self._closed_span[0], epoch), epoch) if np.isfinite(val) else self._closed_span
 
     def _close(self) -> None:
         if self._open_epoch is not None:
-            self._closed = self._watch
+            self._closed, self._closed_span = self._watch, self._span
             self._closed_best = (self.best_epoch, float(self.reading.best[VAL]) if self.reading else np.inf)
 
     def _cost(self, name: str | None, epoch: float, logged: Logged) -> float:

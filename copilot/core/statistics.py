@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import stdtrit
 
+MAD_TO_DEVIATION = 1.4826  # standard deviation over median absolute deviation, of a normal distribution
+
 
 def smoothing_window(n: int) -> int:
     """Odd width of the moving mean for a curve of `n` points: about a tenth of it, 1 below ten points."""
@@ -46,7 +48,7 @@ def noise_scale(values: np.ndarray) -> np.ndarray:
     if values.shape[-1] < 3:
         return np.zeros(values.shape[:-1])
     second = np.abs(np.diff(values, n=2, axis=-1))
-    return 1.4826 * np.median(second, axis=-1) / np.sqrt(6.0)
+    return MAD_TO_DEVIATION * np.median(second, axis=-1) / np.sqrt(6.0)
 
 
 def late_noise_scale(values: np.ndarray) -> np.ndarray:
@@ -62,7 +64,7 @@ def late_noise_scale(values: np.ndarray) -> np.ndarray:
     second = np.abs(np.diff(values, n=2, axis=-1))
     late = np.sort(np.where(np.arange(n - 2) >= first[..., None], second, np.inf), axis=-1)
     middle = take(late, (n - 3 - first) // 2)  # those left out sort behind
-    return np.clip(1.4826 * middle / np.sqrt(6.0), 0.15 * whole, whole)
+    return np.clip(MAD_TO_DEVIATION * middle / np.sqrt(6.0), 0.15 * whole, whole)
 
 
 def without_spikes(values: np.ndarray, reach: float = 6.0) -> np.ndarray:

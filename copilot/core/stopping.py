@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import Thresholds
+from copilot.core.statistics import MAD_TO_DEVIATION
 
-MAD_TO_DEVIATION = 0.6744897501960817 * np.sqrt(6.0)  # median absolute second difference of unit white noise
 STEP_CAP = 4.0  # one wild epoch counts for no more than so many deviations of evidence
 JUMP_OVER_TREND = 3.0  # a learning-rate drop lowers training this many times faster than its trend
 JUMP_SHARE = 0.03  # and by this share of its level at least
@@ -208,4 +208,4 @@ def _noise(values: np.ndarray) -> np.ndarray:
     at = np.maximum(known - 1, 0)
     rows = np.arange(len(values))
     middle = (second[rows, at // 2] + second[rows, (at + 1) // 2]) / 2.0
-    return np.where(known > 0, middle, np.nan) / MAD_TO_DEVIATION
+    return MAD_TO_DEVIATION * np.where(known > 0, middle, np.nan) / np.sqrt(6.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from copilot.core.naming import parse_metric_name
 from copilot.errors import MissingPackageError
 from copilot.integrations.callbacks.listener import Listener
 
@@ -29,12 +28,11 @@ class OverfitCallback(Listener, Callback):
         self._validated = self._validated or not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        metrics = {n: v for n, v in trainer.callback_metrics.items() if self._validated or not _of_validation(n)}
+        metrics = {n: v for n, v in trainer.callback_metrics.items() if self._validated or not self._of_validation(n)}
         self._validated = False
         stop = self.hear(trainer.current_epoch, metrics)
         trainer.should_stop = trainer.should_stop or trainer.strategy.reduce_boolean_decision(stop, all=False)
 
-
-def _of_validation(name: str) -> bool:
-    parsed = parse_metric_name(name)
-    return parsed is not None and parsed.split in ("val", "test")
+    def _of_validation(self, name: str) -> bool:
+        parsed = self.monitor.parse(name)
+        return parsed is not None and parsed.split in ("val", "test")

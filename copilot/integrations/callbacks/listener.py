@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from copilot.core.decisions import MonitorDecision
+from copilot.errors import InputError
 from copilot.monitor import OverfitMonitor
+from copilot.utils.validators import clean_text
 
 LOG = logging.getLogger("mlops_copilot.monitor")  # a plain logger: the training script decides where its lines go
 
@@ -24,7 +27,12 @@ class Listener:
     on_decision : callable, optional
         Called with each `MonitorDecision`. Default: alerts and the stop are logged as warnings.
     **options
-        See `OverfitMonitor`.
+        See `OverfitMonitor`; only without `monitor`.
+
+    Raises
+    ------
+    InputError
+        An option is not known, or was given beside `monitor`.
     """
 
     def __init__(
@@ -36,7 +44,7 @@ class Listener:
         **options: Any,
     ) -> None:
         super().__init__()
-        self.monitor = monitor or OverfitMonitor(**options)
+        self.monitor = _monitor(monitor, options)
         self.stop_training = stop
         self.on_decision = on_decision
         self._told_best: float | None = None
@@ -56,3 +64,17 @@ class Listener:
         if decision.stop and self._told_best != decision.best_epoch:
             self._told_best = decision.best_epoch
             LOG.warning("%s", decision.reason)
+
+
+def _monitor(given: OverfitMonitor | None, options: Mapping[str, Any]) -> OverfitMonitor:
+    known = inspect.signature(OverfitMonitor).parameters
+    if unknown := [name for name in options if name not in known]:
+        raise InputError(f"Unknown option: {clean_text(unknown[0], 40)}.", f"Known: {', '.join(known)}.")
+    if given is None:
+        return OverfitMonitor(**options)
+    if options:
+        raise InputError(
+            f"Both a monitor and options of one were given: {', '.join(options)}.",
+            "Pass the options to OverfitMonitor, or leave the monitor out.",
+        )
+    return given

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,6 +107,28 @@ def test_lightning_counts_a_validation_once_and_only_warns_when_told_so(tmp_path
     assert np.isfinite(pair.val).sum() == EPOCHS // 2
     assert np.isfinite(pair.train).sum() == EPOCHS
     assert sum("Keep the checkpoint" in record.message for record in caplog.records) == 1
+
+
+def test_lightning_knows_validation_by_the_monitors_own_patterns():
+    pytest.importorskip("lightning.pytorch", reason="lightning is not installed")
+    from copilot.integrations.callbacks.lightning import OverfitCallback
+
+    callback = OverfitCallback(val_pattern="held/{}")
+    trainer = SimpleNamespace(
+        callback_metrics={"train_loss": 0.9, "held/loss": 1.0},
+        current_epoch=0,
+        sanity_checking=False,
+        should_stop=False,
+        strategy=SimpleNamespace(reduce_boolean_decision=lambda stop, all: stop),
+    )
+    for epoch in range(4):
+        trainer.current_epoch = epoch
+        if epoch % 2 == 0:
+            callback.on_validation_end(trainer, None)
+        callback.on_train_epoch_end(trainer, None)
+    (pair,) = callback.monitor.history().pairs
+    assert np.isfinite(pair.val).tolist() == [True, False, True, False]
+    assert np.isfinite(pair.train).all()
 
 
 def test_keras_is_stopped(monkeypatch):
