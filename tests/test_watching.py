@@ -67,7 +67,8 @@ def test_each_alert_is_told_once_and_says_everything():
     assert (stop.tracking_uri, stop.verdict, stop.quantity) == ("http://tracking", "overfitting", "loss")
     assert stop.best_epoch < stop.epoch < 60
     assert "Keep the checkpoint" in stop.reason
-    assert watching(store).poll() == [a.model_copy(update={"at": b.at}) for a, b in zip(found, found, strict=True)]
+    again = watching(store).poll()
+    assert [a.model_copy(update={"at": ""}) for a in again] == [a.model_copy(update={"at": ""}) for a in found]
 
 
 def test_runs_that_log_nothing_new_are_not_read_again():
