@@ -25,20 +25,7 @@ _NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "d
 
 
 class Workbench:
-    """Settings and what is made from them when first used. Integrations load only then.
-
-    Parameters
-    ----------
-    config : str, Path or Settings, optional
-        Settings file (YAML or JSON), or the settings themselves. Default: see `load_settings`.
-    overrides : mapping, optional
-        Nested settings that win over the file and the environment.
-
-    Raises
-    ------
-    ConfigError
-        The settings are not valid.
-    """
+    """Settings and what is made from them when first used; integrations load only then. See `CopilotAnalyzer`."""
 
     def __init__(self, config: str | Path | Settings | None = None, overrides: Mapping[str, Any] | None = None) -> None:
         self.settings = config if isinstance(config, Settings) else load_settings(config, overrides)
