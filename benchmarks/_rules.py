@@ -97,6 +97,15 @@ def final_over_best(case: Case, factor: float = 1.05) -> Called:
     return True, int(np.nanargmin(val))
 
 
+def smoothed_final_over_best(case: Case, width: int = 11, factor: float = 1.05) -> Called:
+    """As `final_over_best`, of the moving mean over 11 epochs: of the widths tried, the best on the real ones."""
+    val = case.costs[1]
+    if len(val) < width or np.isnan(val).any():
+        return False, None
+    smooth = np.convolve(val, np.ones(width) / width, mode="valid")
+    return bool(smooth[-1] > factor * smooth.min()), int(smooth.argmin()) + width // 2
+
+
 def spearman_with_epoch(case: Case) -> Called:
     """Validation loss rises with the epoch: rank correlation above 0."""
     val = case.costs[1]
@@ -123,6 +132,7 @@ RULES: dict[str, Rule] = {
     "EarlyStopping, 20": early_stopping_20,
     "Prechelt GL5": generalisation_loss,
     "final > 1.05 x best": final_over_best,
+    "the same, smoothed": smoothed_final_over_best,
     "Spearman epoch, val": spearman_with_epoch,
     "Spearman train, val": spearman_with_train,
 }

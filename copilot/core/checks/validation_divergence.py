@@ -119,9 +119,8 @@ class ValidationDivergence(BaseCheck):
         }
         at_end = self._clearest_end(batch, floor, start, scale, noise)
         training_too = train_change > self.thresholds.train_worsening
-        last_chance = batch.points - (
-            2 if batch.points >= SMOOTHED_FROM else 1
-        )  # a turn at the very end may be a spike
+        # In longer runs a turn at the very end may be a spike.
+        last_chance = batch.points - (2 if batch.points >= SMOOTHED_FROM else 1)
         turned = (raw_best < last_chance) & ~training_too
         measured["worse_with_training"] = np.where(training_too, at_end["margin"], CALM)
         at_end["margin"] = np.where(turned, at_end["margin"], CALM)
@@ -256,7 +255,8 @@ class ValidationDivergence(BaseCheck):
         on = np.isfinite(alone.train)
         epochs, train = history.epochs[on], alone.train[on]
         smooth = moving_mean(train, smoothing_window(len(train)))
-        end, span = tail_mean(train, tail_length(len(train))), max(train.max() - train.min(), 1e-12)
+        end = tail_mean(train, tail_length(len(train)))
+        span = max(train.max() - train.min(), ValidationDivergence._least(train[None])[0])
         for row in rows:
             row.values["train_change"] = float((end - np.interp(row["best_epoch"], epochs, smooth)) / span)
         return list(rows)
