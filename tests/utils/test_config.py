@@ -128,7 +128,7 @@ def test_layers_are_merged_key_by_key(monkeypatch):
     file = write("mlflow: {tracking_uri: here, max_retries: 5}\ndetection: {thresholds: {train_val_gap: 0.2}}")
     settings = load_settings(file, {"mlflow": {"experiment_name": "e"}})
     assert settings.mlflow.model_dump() == {
-        "tracking_uri": "here", "experiment_name": "e", "timeout_s": 3.0, "max_retries": 5
+        "tracking_uri": "here", "experiment_name": "e", "timeout_s": 3.0, "max_retries": 5, "headers": {}
     }  # fmt: skip
 
 

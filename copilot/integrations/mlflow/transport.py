@@ -1,16 +1,23 @@
-"""Requests to a tracking server's REST API: each has limits of its own, not those of the process."""
+"""Requests to a tracking server's REST API: signed in as MLflow is, each bounded in time and memory."""
 
 from __future__ import annotations
 
+import base64
+import configparser
+import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 
 from copilot.errors import NotFoundError, ToolError
+from copilot.integrations.mlflow.bounded_http import bound, exchange
 from copilot.utils.config import MlflowSettings
 from copilot.utils.logging import no_telemetry
 from copilot.utils.validators import clean_text
@@ -19,23 +26,49 @@ no_telemetry()  # before MLflow is imported, which starts it
 
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
-from mlflow.utils.rest_utils import http_request  # noqa: E402
+from mlflow.utils.databricks_utils import get_databricks_host_creds  # noqa: E402
+from mlflow.utils.request_utils import _get_request_session  # noqa: E402
+from mlflow.utils.rest_utils import MlflowHostCreds, http_request  # noqa: E402
 
 API = "/api/2.0/mlflow/"
 CONNECT_S = 5.0
-MAX_PAGES = 10_000
+PAUSE_S = 0.2  # before a request is tried again
+MAX_PAGES = 2000
+MAX_LISTING_S = 600.0
+MAX_LISTING_BYTES = 1_000_000_000
+MAX_BYTES = 64_000_000
+MAX_CONTAINERS = 3_000_000  # lists and objects in one answer: each takes 30 times its two brackets
+MAX_TOKEN = 10_000
+CHUNK = 65_536
 RETRIED = frozenset({429, 502, 503, 504})
 START = "Start it, or correct the tracking URI."
+CORRECT = "Correct the tracking URI."
+CERTIFICATES = "Check MLFLOW_TRACKING_SERVER_CERT_PATH and MLFLOW_TRACKING_CLIENT_CERT_PATH."
+DATABRICKS = "Set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg."
+_UNRETRIED: dict[str, Any] = {  # http_request and its session's key; trying again is done here
+    "max_retries": 0,
+    "backoff_factor": 0,
+    "backoff_jitter": 0,
+    "retry_codes": frozenset(),
+    "raise_on_status": False,
+    "respect_retry_after_header": False,
+}
 
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of every retry
+for _name in ("urllib3.connectionpool", "mlflow.utils.databricks_utils"):
+    logging.getLogger(_name).setLevel(logging.ERROR)  # what they warn of is an error of ours
+
+
+class MissingEndpointError(ToolError):
+    """The server is there, but has no such endpoint: its version is another."""
 
 
 class Transport:
-    """A tracking server that answers; safe to use from several threads.
+    """A tracking server that answers; safe to use from several threads, whose connections are kept.
 
     Parameters
     ----------
     url : str
+        ``http(s)://...``, which may hold a name and password, or ``databricks``, ``databricks://PROFILE``.
     public : str
         The URL without credentials, for messages.
     settings : MlflowSettings
@@ -47,31 +80,58 @@ class Transport:
     """
 
     def __init__(self, url: str, public: str, settings: MlflowSettings) -> None:
-        self._url, self._public = url, public
-        self._timeout = (min(CONNECT_S, settings.timeout_s), settings.timeout_s)
-        self._retries = settings.max_retries
-        self._check(settings.timeout_s * (settings.max_retries + 1) + 1)
+        self._public = public
+        self._databricks = url.partition(":")[0] == "databricks"
+        self._url, signed, self._password = (url, {}, "") if self._databricks else _signed(url)
+        self._headers = {name: value.get_secret_value() for name, value in settings.headers.items()} | signed
+        self._timeout_s, self._retries = settings.timeout_s, settings.max_retries
+        self._check((settings.timeout_s + PAUSE_S) * (settings.max_retries + 1) + 1)
+
+    def call(self, method: str, path: str, query: dict[str, Any], *, api: str = API) -> dict[str, Any]:
+        """Send one request, again if the server was busy or broke off, and read its answer.
+
+        Parameters
+        ----------
+        method : {"GET", "POST"}
+        path : str
+            Below `api`, such as ``runs/get``.
+        query : dict
+            Sent as the query of a GET, else as JSON.
+        api : str, default "/api/2.0/mlflow/"
+
+        Raises
+        ------
+        NotFoundError
+            What was asked for does not exist.
+        MissingEndpointError
+            The server knows no such path.
+        ToolError
+            No answer came in time, or one that is not MLflow's.
+        """
+        return self._ask(method, path, query, api)[0]
+
+    def pages(self, method: str, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The answers to a request whose results come in pages; errors as in `call`, and for a listing without end."""
+        token, seen, size, took = "", set(), 0, 0.0
+        while len(seen) < MAX_PAGES and size < MAX_LISTING_BYTES and took < MAX_LISTING_S:
+            started = time.monotonic()
+            answer, length = self._ask(method, path, {**query, "page_token": token} if token else query, API)
+            size, took = size + length, took + time.monotonic() - started
+            yield answer
+            token = str(answer.get("next_page_token") or "")
+            if not token:
+                return
+            if token in seen or len(token) > MAX_TOKEN:
+                break
+            seen.add(token)
+        raise ToolError(f"The server at {self._public} gives page after page without end.", "Check the server.")
 
     def parsed(self, read: Callable[..., Any], *args: Any) -> Any:
         """What `read` makes of an answer; an answer of another shape is no MLflow server's."""
         try:
             return read(*args)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise self._not_mlflow() from error
-
-    def pages(self, method: str, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        seen: set[str] = set()
-        token = ""
-        while len(seen) < MAX_PAGES:
-            answer = self.call(method, path, {**query, "page_token": token} if token else query)
-            yield answer
-            token = str(answer.get("next_page_token") or "")
-            if not token:
-                return
-            if token in seen:
-                break
-            seen.add(token)
-        raise ToolError(f"The server at {self._public} gives page after page without end.", "Check the server.")
 
     def _check(self, patience_s: float) -> None:
         """Ask for one experiment, and give up in time: looking up a name has no time limit of its own."""
@@ -92,70 +152,174 @@ class Transport:
         if error is not None:
             raise error
 
-    def call(self, method: str, path: str, query: dict[str, Any], *, api: str = API) -> dict[str, Any]:
-        try:
-            response = http_request(
-                get_default_host_creds(self._url),
-                api + path,
-                method,
-                max_retries=self._retries,
-                backoff_factor=0,
-                backoff_jitter=0,
-                retry_codes=RETRIED,
-                timeout=self._timeout,
-                raise_on_status=False,
-                respect_retry_after_header=False,
-                **({"params": query} if method == "GET" else {"json": query}),
-            )
-        except (MlflowException, requests.RequestException, OSError, ValueError) as error:
-            raise self._unreachable(error) from error
-        return self._answer(response)
+    def _ask(self, method: str, path: str, query: dict[str, Any], api: str) -> tuple[dict[str, Any], int]:
+        credentials = self._credentials()
+        for left in range(self._retries, -1, -1):
+            try:
+                response, body = self._exchanged(credentials, method, api + path, query)
+            except (MlflowException, requests.RequestException, OSError, ValueError) as error:
+                if not left:
+                    raise self._unreachable(error) from error
+            else:
+                if not left or response.status_code not in RETRIED:
+                    return self._answer(response, body, credentials), len(body)
+            time.sleep(PAUSE_S)
+        raise AssertionError("the last try returns or raises")
 
-    def _answer(self, response: requests.Response) -> dict[str, Any]:
+    def _credentials(self) -> MlflowHostCreds:
+        """What MLflow's variables and files say now; in our words if they contradict each other."""
+        if self._databricks:
+            return self._workspace
         try:
-            answer = response.json()
-        except (ValueError, RecursionError):
-            answer = None
+            return get_default_host_creds(self._url)
+        except (MlflowException, OSError, ValueError, configparser.Error) as error:
+            mine = isinstance(error, MlflowException)  # a parser's error quotes the file
+            told = error.message if mine else "~/.mlflow/credentials cannot be read"
+            hint = "Check the MLFLOW_TRACKING_* variables and ~/.mlflow/credentials."
+            raise ToolError(f"MLflow cannot sign in at {self._public}: {clean_text(told, 300)}", hint) from error
+
+    @cached_property
+    def _workspace(self) -> MlflowHostCreds:
+        """Databricks' host and token; found once, since its SDK may ask the host for how to sign in."""
+        try:
+            return get_databricks_host_creds(self._url)
+        except Exception as error:  # the SDK raises its own kinds
+            raise ToolError(f"No way to sign in at {self._public} was found.", DATABRICKS) from error
+
+    def _exchanged(
+        self, credentials: MlflowHostCreds, method: str, path: str, query: dict[str, Any]
+    ) -> tuple[requests.Response, bytes]:
+        if self._databricks:  # its SDK has connections of its own
+            limits = {"timeout": self._timeout_s, "retry_timeout_seconds": max(1, round(self._timeout_s))}
+            extra = {"extra_headers": self._headers}
+        else:
+            bound(_get_request_session(**_UNRETRIED))
+            limits = {"timeout": (min(CONNECT_S, self._timeout_s), self._timeout_s)}
+            extra = {"allow_redirects": False}  # another host must not get what signs in here
+        asked = {"params": query} if method == "GET" else {"json": query}
+        end = time.monotonic() + self._timeout_s
+        with exchange(self._timeout_s, self._headers):
+            response = http_request(credentials, path, method, stream=True, **_UNRETRIED, **limits, **extra, **asked)
+            with response:
+                return response, self._body(response, end)
+
+    def _body(self, response: requests.Response, end: float) -> bytes:
+        parts, size = [], 0
+        for part in response.iter_content(CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BYTES:
+                raise ToolError(
+                    f"The tracking server at {self._public} sent more than {MAX_BYTES / 1e6:g} MB at once.",
+                    "Check the server.",
+                )
+            if time.monotonic() > end:
+                raise TimeoutError("timed out")
+        return b"".join(parts)
+
+    def _answer(self, response: requests.Response, body: bytes, credentials: MlflowHostCreds) -> dict[str, Any]:
         status = response.status_code
+        where = f"The tracking server at {self._public}"
         if status in (401, 403):
-            raise ToolError(
-                f"The tracking server at {self._public} refused access (HTTP {status}).",
-                "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
-            )
+            raise ToolError(f"{where} refused access (HTTP {status}).", self._sign_in_hint())
+        if 300 <= status < 400:
+            raise self._moved(response)
+        if status == 429:
+            raise ToolError(f"{where} is too busy (HTTP 429).", "Try again later, or raise mlflow.max_retries.")
         if status >= 500:
-            raise ToolError(f"The tracking server at {self._public} is out of order (HTTP {status}).", "See its log.")
-        if not isinstance(answer, dict):
-            raise self._not_mlflow(status)
-        if status == 200:
+            raise ToolError(f"{where} is out of order (HTTP {status}).", "See its log.")
+        answer = _json_object(body)
+        if status == 200 and answer is not None:
             return answer
-        told = clean_text(answer.get("message", f"HTTP {status}"))
-        if answer.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
-            raise NotFoundError(f"{self._public}: {told}", "Check the id or name.")
-        if "error_code" not in answer:
+        code = (answer or {}).get("error_code")
+        if status in (404, 405) and code in (None, "ENDPOINT_NOT_FOUND"):
+            raise self._not_mlflow(status, MissingEndpointError)
+        if answer is None or code is None:
             raise self._not_mlflow(status)
-        raise ToolError(f"The tracking server at {self._public} refused the request: {told}", "See its log.")
+        told = clean_text(self._without_secrets(str(answer.get("message", f"HTTP {status}")), response, credentials))
+        if code == "RESOURCE_DOES_NOT_EXIST":
+            raise NotFoundError(f"{self._public}: {told}", "Check the id or name.")
+        raise ToolError(f"{where} refused the request: {told}", "See its log.")
 
-    def _not_mlflow(self, status: int = 200) -> ToolError:
+    def _not_mlflow(self, status: int = 200, kind: type[ToolError] = ToolError) -> ToolError:
         told = "" if status == 200 else f" (HTTP {status})"
+        return kind(f"What answers at {self._public} is no MLflow tracking server{told}.", CORRECT)
+
+    def _moved(self, response: requests.Response) -> ToolError:
+        """A redirect is told, not followed: a search would lose its body, another host would get the credentials."""
+        try:
+            asked, there = urlsplit(response.url), urlsplit(urljoin(response.url, response.headers.get("Location", "")))
+            same = there.hostname == asked.hostname and there.scheme == "https"
+            place = clean_text(f"{there.scheme}://{there.netloc.rpartition('@')[2]}", 100)
+        except ValueError:
+            same, place = False, "an address that is malformed"
+        hint = f"Write {place} in the tracking URI." if same else "No credentials are sent on. Check the tracking URI."
         return ToolError(
-            f"What answers at {self._public} is no MLflow tracking server{told}.", "Correct the tracking URI."
+            f"The tracking server at {self._public} redirects to {place} (HTTP {response.status_code}).", hint
         )
 
     def _unreachable(self, error: BaseException) -> ToolError:
         """Why no answer came, in our words: the error's own text may hold credentials."""
-        chain: list[BaseException] = []
-        while error is not None and len(chain) < 10:
-            chain.append(error)
-            error = error.__cause__ or error.__context__
+        chain = _chain(error)
         told = " ".join(repr(link) for link in chain)
         where = f"The tracking server at {self._public}"
-        if any(isinstance(link, requests.exceptions.SSLError) for link in chain):
-            hint = "Set MLFLOW_TRACKING_SERVER_CERT_PATH to its certificate."
-            return ToolError(f"{where} has a certificate that is not trusted.", hint)
+        if "WRONG_VERSION_NUMBER" in told:
+            return ToolError(f"{where} does not speak HTTPS.", "Write http:// in the tracking URI.")
+        if "CERTIFICATE_VERIFY_FAILED" in told:
+            return ToolError(f"{where} has a certificate that is not trusted.", CERTIFICATES)
         if any(isinstance(link, requests.exceptions.Timeout) for link in chain) or "timed out" in told:
-            return ToolError(f"{where} did not answer within {self._timeout[1]:g} s.", START)
+            return ToolError(f"{where} did not answer within {self._timeout_s:g} s.", START)
         if "NameResolution" in told or "getaddrinfo" in told:
-            return ToolError(f"The host name in {self._public} is not known.", "Correct the tracking URI.")
+            return ToolError(f"The host name in {self._public} is not known.", CORRECT)
         if "refused" in told:
             return ToolError(f"Nothing listens at {self._public}.", START)
-        return ToolError(f"{where} broke off the connection.", START)
+        if "invalid path" in told or "could not find the TLS" in told.lower():
+            return ToolError("A certificate file that MLflow's variables name is not there.", CERTIFICATES)
+        asks = "It may ask for a certificate of yours: set MLFLOW_TRACKING_CLIENT_CERT_PATH."
+        return ToolError(f"{where} broke off the connection.", asks if self._url.startswith("https") else START)
+
+    def _sign_in_hint(self) -> str:
+        if self._databricks:
+            return DATABRICKS
+        return (
+            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; "
+            "headers of a gateway: mlflow.headers in the settings."
+        )
+
+    def _without_secrets(self, text: str, response: requests.Response, credentials: MlflowHostCreds) -> str:
+        """A server may send back what it was given."""
+        sent = [*self._headers.values(), str(response.request.headers.get("Authorization", ""))]
+        secrets = [credentials.password, credentials.token, self._password, *sent]
+        secrets += [word for value in sent for word in value.split()[1:]]
+        for secret in sorted({s for s in secrets if s and len(s) > 3}, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+
+def _signed(url: str) -> tuple[str, dict[str, str], str]:
+    """A URL without its name and password, the header they stand for, and the password: MLflow's errors quote URLs."""
+    parts = urlsplit(url)
+    user, mark, host = parts.netloc.rpartition("@")
+    if not mark:
+        return url, {}, ""
+    name, _, password = (unquote(part) for part in user.partition(":"))
+    both = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {both}"}, password or name
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
+        return None
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and len(chain) < 10:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
