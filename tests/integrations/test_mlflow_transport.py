@@ -6,8 +6,11 @@ import base64
 import gzip
 import json
 import os
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -357,15 +360,12 @@ def test_a_kept_connection_that_the_server_closed_is_opened_again(raw_server):
         assert connection.call("GET", "runs/get", {}) == {}
 
 
-def test_one_thread_s_deadline_is_not_another_s(raw_server):
-    def talk(connection: socket.socket, number: int) -> None:
-        connection.sendall(GOOD)
-        while head := read_request(connection):
-            if b"slow" in head:
-                time.sleep(1.5)
-            connection.sendall(GOOD)
+def test_one_thread_s_deadline_is_not_another_s(http_server):
+    def answer(request):
+        time.sleep(1.5 if "slow" in request.path else 0)
+        return "{}"
 
-    url = raw_server(talk)
+    url = http_server(answer).url
     impatient, patient = opened(url, timeout_s=0.3, max_retries=0), opened(url, timeout_s=5)
     got: list[object] = []
     thread = threading.Thread(target=lambda: got.append(patient.call("GET", "slow", {})))
@@ -661,3 +661,71 @@ def test_databricks(http_server, monkeypatch, tmp_path, uri):
     asked = [r for r in server.requests if r.path == "/api/2.0/mlflow/experiments/search"]
     assert len(asked) == 2
     assert all(r.headers["Authorization"] == "Bearer dapi-s3cret" for r in asked)
+
+
+def test_a_server_that_fell_silent_does_not_hold_up_a_scan(http_server):
+    silent, back = threading.Event(), threading.Event()
+
+    def reply(request):
+        if silent.is_set():
+            back.wait(10)
+        return EMPTY
+
+    connection = opened(http_server(reply).url, timeout_s=0.2, max_retries=0)
+    silent.set()
+    started, told = time.monotonic(), []
+    for _ in range(300):
+        with pytest.raises(ToolError) as caught:
+            connection.call("GET", "runs/get", {})
+        told.append(str(caught.value))
+    assert time.monotonic() - started < 3
+    assert "did not answer within 0.2 s" in told[0]
+    assert "does not answer any more" in told[-1]
+    silent.clear()
+    back.set()
+    time.sleep(transport.DOWN_S)
+    for _ in range(5):
+        assert connection.call("GET", "runs/get", {}) == json.loads(EMPTY)
+
+
+@pytest.mark.slow
+def test_a_real_server_that_asks_for_a_name_and_password(tmp_path, free_port, monkeypatch):
+    pytest.importorskip("flask_wtf", reason="mlflow[auth] is not installed")
+    url = f"http://127.0.0.1:{free_port()}"
+    backend = f"sqlite:///{tmp_path}/mlflow.db"
+    (tmp_path / "auth.ini").write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{tmp_path}/auth.db\n"
+        "admin_username = chief\nadmin_password = password-of-the-chief\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    variables = {"MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "auth.ini"), "MLFLOW_FLASK_SERVER_SECRET_KEY": "k"}
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--backend-store-uri", backend]
+    command += ["--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=tmp_path, env=os.environ | variables, start_new_session=True
+        )
+    try:
+        told, until = "Nothing listens", time.monotonic() + 120
+        while "Nothing listens" in told and time.monotonic() < until:
+            assert process.poll() is None, (tmp_path / "log").read_text()[-2000:]
+            with pytest.raises(ToolError) as caught:
+                opened(url, timeout_s=30, max_retries=0)
+            told = str(caught.value)
+            time.sleep(0.2)
+        assert "refused access (HTTP 401). Set MLFLOW_TRACKING_USERNAME" in told
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "chief")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong-password")
+        with pytest.raises(ToolError, match=r"refused access \(HTTP 401\)") as caught:
+            opened(url, timeout_s=30)
+        assert "wrong-password" not in str(caught.value)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "password-of-the-chief")
+        source = MlflowSource(MlflowSettings(tracking_uri=url, timeout_s=30))
+        assert [e.name for e in source.experiments()] == ["Default"]
+        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
+        monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD")
+        signed = url.replace("//", "//chief:password-of-the-chief@")
+        assert len(MlflowSource(MlflowSettings(tracking_uri=signed, timeout_s=30)).experiments()) == 1
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

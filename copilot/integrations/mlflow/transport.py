@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import configparser
+import contextvars
 import json
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from copilot.errors import NotFoundError, ToolError
 from copilot.integrations.mlflow.bounded_http import bound, exchange
+from copilot.integrations.mlflow.sign_in import SignIn
 from copilot.utils.config import MlflowSettings
 from copilot.utils.logging import no_telemetry
 from copilot.utils.validators import clean_text
@@ -25,14 +24,14 @@ from copilot.utils.validators import clean_text
 no_telemetry()  # before MLflow is imported, which starts it
 
 from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
-from mlflow.utils.databricks_utils import get_databricks_host_creds  # noqa: E402
 from mlflow.utils.request_utils import _get_request_session  # noqa: E402
 from mlflow.utils.rest_utils import MlflowHostCreds, http_request  # noqa: E402
 
 API = "/api/2.0/mlflow/"
 CONNECT_S = 5.0
 PAUSE_S = 0.2  # before a request is tried again
+DOWN_AFTER = 4  # failures in a row; then those who ask fail at once for DOWN_S seconds: a scan has thousands of runs
+DOWN_S = 1.0
 MAX_PAGES = 2000
 MAX_LISTING_S = 600.0
 MAX_LISTING_BYTES = 1_000_000_000
@@ -44,7 +43,6 @@ RETRIED = frozenset({429, 502, 503, 504})
 START = "Start it, or correct the tracking URI."
 CORRECT = "Correct the tracking URI."
 CERTIFICATES = "Check MLFLOW_TRACKING_SERVER_CERT_PATH and MLFLOW_TRACKING_CLIENT_CERT_PATH."
-DATABRICKS = "Set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg."
 _UNRETRIED: dict[str, Any] = {  # http_request and its session's key; trying again is done here
     "max_retries": 0,
     "backoff_factor": 0,
@@ -54,8 +52,7 @@ _UNRETRIED: dict[str, Any] = {  # http_request and its session's key; trying aga
     "respect_retry_after_header": False,
 }
 
-for _name in ("urllib3.connectionpool", "mlflow.utils.databricks_utils"):
-    logging.getLogger(_name).setLevel(logging.ERROR)  # what they warn of is an error of ours
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of broken headers
 
 
 class MissingEndpointError(ToolError):
@@ -81,9 +78,8 @@ class Transport:
 
     def __init__(self, url: str, public: str, settings: MlflowSettings) -> None:
         self._public = public
-        self._databricks = url.partition(":")[0] == "databricks"
-        self._url, signed, self._password = (url, {}, "") if self._databricks else _signed(url)
-        self._headers = {name: value.get_secret_value() for name, value in settings.headers.items()} | signed
+        self._sign_in = SignIn(url, public, settings)
+        self._failures, self._failed_at = 0, 0.0
         self._timeout_s, self._retries = settings.timeout_s, settings.max_retries
         self._check((settings.timeout_s + PAUSE_S) * (settings.max_retries + 1) + 1)
 
@@ -144,7 +140,8 @@ class Transport:
             except Exception as error:  # raised again below
                 answers.put(error)
 
-        threading.Thread(target=ask, name="mlflow-check", daemon=True).start()
+        here = contextvars.copy_context()  # MLflow keeps the workspace in it
+        threading.Thread(target=here.run, args=(ask,), name="mlflow-check", daemon=True).start()
         try:
             error = answers.get(timeout=patience_s)
         except queue.Empty:
@@ -153,52 +150,36 @@ class Transport:
             raise error
 
     def _ask(self, method: str, path: str, query: dict[str, Any], api: str) -> tuple[dict[str, Any], int]:
-        credentials = self._credentials()
+        credentials = self._sign_in.credentials()
+        if self._failures >= DOWN_AFTER and time.monotonic() - self._failed_at < DOWN_S:
+            raise ToolError(f"The tracking server at {self._public} does not answer any more.", START)
         for left in range(self._retries, -1, -1):
             try:
                 response, body = self._exchanged(credentials, method, api + path, query)
             except (MlflowException, requests.RequestException, OSError, ValueError) as error:
                 if not left:
+                    self._failures, self._failed_at = self._failures + 1, time.monotonic()
                     raise self._unreachable(error) from error
             else:
+                self._failures = 0
                 if not left or response.status_code not in RETRIED:
                     return self._answer(response, body, credentials), len(body)
             time.sleep(PAUSE_S)
         raise AssertionError("the last try returns or raises")
 
-    def _credentials(self) -> MlflowHostCreds:
-        """What MLflow's variables and files say now; in our words if they contradict each other."""
-        if self._databricks:
-            return self._workspace
-        try:
-            return get_default_host_creds(self._url)
-        except (MlflowException, OSError, ValueError, configparser.Error) as error:
-            mine = isinstance(error, MlflowException)  # a parser's error quotes the file
-            told = error.message if mine else "~/.mlflow/credentials cannot be read"
-            hint = "Check the MLFLOW_TRACKING_* variables and ~/.mlflow/credentials."
-            raise ToolError(f"MLflow cannot sign in at {self._public}: {clean_text(told, 300)}", hint) from error
-
-    @cached_property
-    def _workspace(self) -> MlflowHostCreds:
-        """Databricks' host and token; found once, since its SDK may ask the host for how to sign in."""
-        try:
-            return get_databricks_host_creds(self._url)
-        except Exception as error:  # the SDK raises its own kinds
-            raise ToolError(f"No way to sign in at {self._public} was found.", DATABRICKS) from error
-
     def _exchanged(
         self, credentials: MlflowHostCreds, method: str, path: str, query: dict[str, Any]
     ) -> tuple[requests.Response, bytes]:
-        if self._databricks:  # its SDK has connections of its own
+        if self._sign_in.databricks:  # its SDK has connections of its own
             limits = {"timeout": self._timeout_s, "retry_timeout_seconds": max(1, round(self._timeout_s))}
-            extra = {"extra_headers": self._headers}
+            extra = {"extra_headers": self._sign_in.extra_headers()}
         else:
             bound(_get_request_session(**_UNRETRIED))
             limits = {"timeout": (min(CONNECT_S, self._timeout_s), self._timeout_s)}
             extra = {"allow_redirects": False}  # another host must not get what signs in here
         asked = {"params": query} if method == "GET" else {"json": query}
         end = time.monotonic() + self._timeout_s
-        with exchange(self._timeout_s, self._headers):
+        with exchange(self._timeout_s, self._sign_in.headers):
             response = http_request(credentials, path, method, stream=True, **_UNRETRIED, **limits, **extra, **asked)
             with response:
                 return response, self._body(response, end)
@@ -221,7 +202,7 @@ class Transport:
         status = response.status_code
         where = f"The tracking server at {self._public}"
         if status in (401, 403):
-            raise ToolError(f"{where} refused access (HTTP {status}).", self._sign_in_hint())
+            raise ToolError(f"{where} refused access (HTTP {status}).", self._sign_in.hint)
         if 300 <= status < 400:
             raise self._moved(response)
         if status == 429:
@@ -236,7 +217,7 @@ class Transport:
             raise self._not_mlflow(status, MissingEndpointError)
         if answer is None or code is None:
             raise self._not_mlflow(status)
-        told = clean_text(self._without_secrets(str(answer.get("message", f"HTTP {status}")), response, credentials))
+        told = clean_text(self._sign_in.masked(str(answer.get("message", f"HTTP {status}")), response, credentials))
         if code == "RESOURCE_DOES_NOT_EXIST":
             raise NotFoundError(f"{self._public}: {told}", "Check the id or name.")
         raise ToolError(f"{where} refused the request: {told}", "See its log.")
@@ -276,35 +257,7 @@ class Transport:
         if "invalid path" in told or "could not find the TLS" in told.lower():
             return ToolError("A certificate file that MLflow's variables name is not there.", CERTIFICATES)
         asks = "It may ask for a certificate of yours: set MLFLOW_TRACKING_CLIENT_CERT_PATH."
-        return ToolError(f"{where} broke off the connection.", asks if self._url.startswith("https") else START)
-
-    def _sign_in_hint(self) -> str:
-        if self._databricks:
-            return DATABRICKS
-        return (
-            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; "
-            "headers of a gateway: mlflow.headers in the settings."
-        )
-
-    def _without_secrets(self, text: str, response: requests.Response, credentials: MlflowHostCreds) -> str:
-        """A server may send back what it was given."""
-        sent = [*self._headers.values(), str(response.request.headers.get("Authorization", ""))]
-        secrets = [credentials.password, credentials.token, self._password, *sent]
-        secrets += [word for value in sent for word in value.split()[1:]]
-        for secret in sorted({s for s in secrets if s and len(s) > 3}, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
-
-
-def _signed(url: str) -> tuple[str, dict[str, str], str]:
-    """A URL without its name and password, the header they stand for, and the password: MLflow's errors quote URLs."""
-    parts = urlsplit(url)
-    user, mark, host = parts.netloc.rpartition("@")
-    if not mark:
-        return url, {}, ""
-    name, _, password = (unquote(part) for part in user.partition(":"))
-    both = base64.b64encode(f"{name}:{password}".encode()).decode()
-    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {both}"}, password or name
+        return ToolError(f"{where} broke off the connection.", asks if self._sign_in.url.startswith("https") else START)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
