@@ -20,7 +20,6 @@ from copilot.utils.validators import clean_text, without_credentials
 ENV_PREFIX = "MLOPS_COPILOT_"
 DEFAULT_FILE = "mlops_copilot_config.yaml"
 MAX_FILE_BYTES = 1_000_000
-HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 
 
 def _as_list(value: Any) -> Any:
@@ -39,7 +38,7 @@ class MlflowSettings(Section):
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
-    headers: dict[Annotated[str, Field(pattern=HEADER_NAME)], SecretStr] = Field(
+    headers: dict[str, SecretStr] = Field(
         {}, description="Headers sent to the tracking server, such as a gateway's key."
     )
 
@@ -47,6 +46,8 @@ class MlflowSettings(Section):
     @classmethod
     def _one_line_each(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, secret in value.items():
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+                raise ValueError(f"'{clean_text(name, 40)}' is no name of a header")
             if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?", secret.get_secret_value()):
                 raise ValueError(f"the value of {name} must be one line of plain characters")
         return value
