@@ -84,9 +84,10 @@ class FolderStore:
         for info in runs:
             try:
                 folder, _ = self._find(info.run_id)
-                yield info, [
-                    make_series(name, *(_points(file) if wanted(name) else ())) for name, file in _metrics(folder)
-                ]
+                yield (
+                    info,
+                    [make_series(name, *(_points(file) if wanted(name) else ())) for name, file in _metrics(folder)],
+                )
             except CopilotError as error:
                 yield info, error
 

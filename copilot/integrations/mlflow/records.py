@@ -190,7 +190,9 @@ def make_run(
 
 
 def _fingerprint(metrics: Sequence[tuple[str, float, float, float]], state: str) -> str:
-    told = "\n".join([state, *sorted(f"{key}\t{value!r}\t{step:.0f}\t{time:.0f}" for key, value, step, time in metrics)])
+    told = "\n".join(
+        [state, *sorted(f"{key}\t{value!r}\t{step:.0f}\t{time:.0f}" for key, value, step, time in metrics)]
+    )
     return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from copilot.errors import NotFoundError, ToolError
+from copilot.errors import NotFoundError, OutOfReachError, ToolError
 from copilot.utils.config import MlflowSettings
 from copilot.utils.logging import no_telemetry
 from copilot.utils.validators import clean_text
@@ -88,7 +88,7 @@ class Transport:
         try:
             error = answers.get(timeout=patience_s)
         except queue.Empty:
-            raise ToolError(f"The tracking server at {self._public} did not answer in time.", START) from None
+            raise OutOfReachError(f"The tracking server at {self._public} did not answer in time.", START) from None
         if error is not None:
             raise error
 
@@ -141,7 +141,7 @@ class Transport:
             f"What answers at {self._public} is no MLflow tracking server{told}.", "Correct the tracking URI."
         )
 
-    def _unreachable(self, error: BaseException) -> ToolError:
+    def _unreachable(self, error: BaseException) -> OutOfReachError:
         """Why no answer came, in our words: the error's own text may hold credentials."""
         chain: list[BaseException] = []
         while error is not None and len(chain) < 10:
@@ -151,11 +151,11 @@ class Transport:
         where = f"The tracking server at {self._public}"
         if any(isinstance(link, requests.exceptions.SSLError) for link in chain):
             hint = "Set MLFLOW_TRACKING_SERVER_CERT_PATH to its certificate."
-            return ToolError(f"{where} has a certificate that is not trusted.", hint)
+            return OutOfReachError(f"{where} has a certificate that is not trusted.", hint)
         if any(isinstance(link, requests.exceptions.Timeout) for link in chain) or "timed out" in told:
-            return ToolError(f"{where} did not answer within {self._timeout[1]:g} s.", START)
+            return OutOfReachError(f"{where} did not answer within {self._timeout[1]:g} s.", START)
         if "NameResolution" in told or "getaddrinfo" in told:
-            return ToolError(f"The host name in {self._public} is not known.", "Correct the tracking URI.")
+            return OutOfReachError(f"The host name in {self._public} is not known.", "Correct the tracking URI.")
         if "refused" in told:
-            return ToolError(f"Nothing listens at {self._public}.", START)
-        return ToolError(f"{where} broke off the connection.", START)
+            return OutOfReachError(f"Nothing listens at {self._public}.", START)
+        return OutOfReachError(f"{where} broke off the connection.", START)
