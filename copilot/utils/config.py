@@ -38,6 +38,7 @@ class MlflowSettings(Section):
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
+    cache: bool = Field(True, description="Keep a copy of curves in the home folder, so that only new ones are read.")
     headers: dict[str, SecretStr] = Field(
         {}, description="Headers sent to the tracking server, such as a gateway's key."
     )
@@ -301,7 +302,7 @@ def _first_problem(error: ValidationError, where: str) -> str:
         return f"{where}: unknown key '{clean_text(key)}'; did you mean '{'.'.join([*place[:-1], *near])}'?"
     if problem["type"].startswith("model_"):
         return f"{where}: {key} is a section: it holds keys such as {key}.{_keys_at(place)[0]}"
-    return f"{where}: {key}: {problem['msg']}{_got(place, problem.get('input'))}"
+    return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}{_got(place, problem.get('input'))}"
 
 
 def _got(place: list[str], value: Any) -> str:

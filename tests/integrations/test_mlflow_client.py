@@ -69,7 +69,7 @@ def test_an_old_sqlite_file_is_read_and_not_changed(old):
     (loss,) = history.pairs
     assert loss.train.tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert loss.bad_val.tolist() == [False, False, True, False]
-    assert store.run_infos([RUN]) == {
+    assert store.subjects([run]) == {
         RUN: {"run_id": RUN, "run_name": "evening run", "experiment": "old", "finished_at": "2022-08-08T23:07:40+00:00"}
     }
 

@@ -24,6 +24,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from copilot.errors import ConfigError, NotFoundError, ToolError
 from copilot.integrations.mlflow import transport
+from copilot.integrations.mlflow.records import iso_time
 from copilot.integrations.mlflow.transport import MissingEndpointError, Transport
 from copilot.integrations.mlflow_client import MlflowSource
 from copilot.utils.config import MlflowSettings, Settings, load_settings
@@ -312,7 +313,7 @@ def test_a_missing_endpoint_is_told_apart_from_a_missing_run(http_server):
     server = http_server(answers(paths))
     connection = opened(server.url)
     for path in ("get-history-bulk", "b"):
-        with pytest.raises(MissingEndpointError, match="HTTP 404"):
+        with pytest.raises(MissingEndpointError, match=f"does not know {path} .HTTP 404"):
             connection.call("GET", path, {"run_id": ["a", "b"]}, api="/ajax-api/2.0/mlflow/")
     with pytest.raises(NotFoundError, match="no run"):
         connection.call("GET", "c", {})
@@ -419,7 +420,7 @@ def test_numbers_as_servers_write_them(http_server):
     paths = {"runs/get": json.dumps({"run": run}), "metrics/get-history": json.dumps({"metrics": points})}
     source = MlflowSource(MlflowSettings(tracking_uri=http_server(answers(paths)).url))
     assert source.run(RUN).start_time == -0.005
-    assert source.run_infos([RUN])[RUN]["finished_at"] is None
+    assert iso_time(source.run(RUN).end_time) is None
     (pair,) = source.history(RUN).pairs
     assert pair.train[:2].tolist() == [0.5, 0.25]
     assert pair.bad_train.tolist() == [False, False, True, True, True, True, False, False]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import NotFoundError
+from copilot.errors import CopilotError, NotFoundError
 from copilot.integrations.mlflow.records import (
     DatasetInfo,
     ExperimentInfo,
@@ -18,27 +19,29 @@ from copilot.integrations.mlflow.records import (
     is_run_id,
     make_dataset,
     make_run,
-    make_series,
     make_versions,
     no_run,
     seconds,
 )
+from copilot.integrations.mlflow.server_histories import ServerHistories
 from copilot.integrations.mlflow.transport import Transport
 from copilot.utils.config import MlflowSettings
-from copilot.utils.parallel import parallel_map
 from copilot.utils.validators import clean_text
 
 PAGE = 1000
+SETTLED_S = 60.0
 
 
 class ServerStore:
     """A `Store` over a tracking server's REST API."""
 
-    workers = 4
+    caches = True
+    together = 400
 
     def __init__(self, url: str, public: str, settings: MlflowSettings) -> None:
         self._public = public
         self._server = Transport(url, public, settings)
+        self._histories = ServerHistories(self._server)
 
     def experiments(self) -> list[ExperimentInfo]:
         pages = self._server.pages("POST", "experiments/search", {"max_results": PAGE, "view_type": "ACTIVE_ONLY"})
@@ -61,16 +64,10 @@ class ServerStore:
     def run(self, run_id: str) -> RunInfo:
         return self._server.parsed(_info, self._run(run_id))
 
-    def run_with_series(
-        self, run_id: str, wanted: Callable[[str], bool], workers: int
-    ) -> tuple[RunInfo, list[LoggedSeries]]:
-        run = self._run(run_id)
-        keys = self._server.parsed(lambda: [str(m["key"]) for m in run["data"].get("metrics", [])])
-        read = [key for key in keys if wanted(key)]
-        points = dict(
-            zip(read, parallel_map(lambda key: self._points(run_id, key), read, workers=workers), strict=True)
-        )
-        return self._server.parsed(_info, run), [make_series(key, points.get(key, [])) for key in keys]
+    def series(
+        self, runs: Sequence[RunInfo], wanted: Callable[[str], bool]
+    ) -> Iterator[tuple[RunInfo, list[LoggedSeries] | CopilotError]]:
+        return self._histories.read(runs, {run.run_id: [key for key in run.latest if wanted(key)] for run in runs})
 
     def registered_models(self) -> list[RegisteredModel]:
         pages = self._server.pages("GET", "registered-models/search", {"max_results": 100})
@@ -105,17 +102,6 @@ class ServerStore:
             raise no_run(run_id, self._public) from None
         return self._server.parsed(lambda: answer["run"])
 
-    def _points(self, run_id: str, key: str) -> list[tuple[Any, Any, Any]]:
-        query = {"run_id": run_id, "run_uuid": run_id, "metric_key": key}
-        pages = self._server.pages("GET", "metrics/get-history", query)
-        return self._server.parsed(
-            lambda: [
-                (float(m["value"]), float(m.get("step", 0)), float(m["timestamp"]))
-                for page in pages
-                for m in page.get("metrics", [])
-            ]
-        )
-
 
 def _experiment(experiment: dict[str, Any]) -> ExperimentInfo:
     updated = seconds(int(experiment.get("last_update_time") or 0))
@@ -133,11 +119,24 @@ def _info(run: dict[str, Any]) -> RunInfo:
         end_ms=int(info.get("end_time") or 0),
         params=[(p["key"], p.get("value", "")) for p in data.get("params", [])],
         tags=[(t["key"], t.get("value", "")) for t in data.get("tags", [])],
-        metrics=[(m["key"], float(m["value"])) for m in data.get("metrics", [])],
+        metrics=[
+            (m["key"], float(m["value"]), float(m.get("step", 0)), float(m["timestamp"]))
+            for m in data.get("metrics", [])
+        ],
         datasets=[_dataset(entry) for entry in run.get("inputs", {}).get("dataset_inputs", [])],
         model_ids=[str(m["model_id"]) for m in run.get("outputs", {}).get("model_outputs", [])],
         artifact_uri=info.get("artifact_uri"),
+        state="" if _settled(info) else None,
     )
+
+
+def _settled(info: dict[str, Any]) -> bool:
+    """Whether the run ended long enough ago that what it logged in the background has arrived.
+
+    Points below the latest step do not show in a list of runs, so that a run is read again until then.
+    """
+    ended = int(info.get("end_time") or 0) / 1000
+    return info.get("status") not in ("RUNNING", "SCHEDULED") and 0 < ended < time.time() - SETTLED_S
 
 
 def _dataset(entry: dict[str, Any]) -> DatasetInfo:

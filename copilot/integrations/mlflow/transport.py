@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from copilot.errors import NotFoundError, ToolError
+from copilot.errors import NotFoundError, OutOfReachError, ToolError
 from copilot.integrations.mlflow.bounded_http import bound, exchange
 from copilot.integrations.mlflow.sign_in import SignIn
 from copilot.utils.config import MlflowSettings
@@ -72,14 +72,16 @@ class Transport:
 
     Raises
     ------
+    OutOfReachError
+        Nothing answers there.
     ToolError
-        Nothing answers there, or it is no tracking server.
+        It is no tracking server, or refuses access.
     """
 
     def __init__(self, url: str, public: str, settings: MlflowSettings) -> None:
         self._public = public
         self._sign_in = SignIn(url, public, settings)
-        self._failures, self._failed_at = 0, 0.0
+        self._failures, self._failed_at, self._checked = 0, 0.0, False
         self._timeout_s, self._retries = settings.timeout_s, settings.max_retries
         self._check((settings.timeout_s + PAUSE_S) * (settings.max_retries + 1) + 1)
 
@@ -101,8 +103,10 @@ class Transport:
             What was asked for does not exist.
         MissingEndpointError
             The server knows no such path.
+        OutOfReachError
+            No answer came in time.
         ToolError
-            No answer came in time, or one that is not MLflow's.
+            One came that is not MLflow's, or refuses the request.
         """
         return self._ask(method, path, query, api)[0]
 
@@ -145,14 +149,15 @@ class Transport:
         try:
             error = answers.get(timeout=patience_s)
         except queue.Empty:
-            raise ToolError(f"The tracking server at {self._public} did not answer in time.", START) from None
+            raise OutOfReachError(f"The tracking server at {self._public} did not answer in time.", START) from None
         if error is not None:
             raise error
+        self._checked = True
 
     def _ask(self, method: str, path: str, query: dict[str, Any], api: str) -> tuple[dict[str, Any], int]:
         credentials = self._sign_in.credentials()
         if self._failures >= DOWN_AFTER and time.monotonic() - self._failed_at < DOWN_S:
-            raise ToolError(f"The tracking server at {self._public} does not answer any more.", START)
+            raise OutOfReachError(f"The tracking server at {self._public} does not answer any more.", START)
         for left in range(self._retries, -1, -1):
             try:
                 response, body = self._exchanged(credentials, method, api + path, query)
@@ -163,7 +168,7 @@ class Transport:
             else:
                 self._failures = 0
                 if not left or response.status_code not in RETRIED:
-                    return self._answer(response, body, credentials), len(body)
+                    return self._answer(response, body, path, credentials), len(body)
             time.sleep(PAUSE_S)
         raise AssertionError("the last try returns or raises")
 
@@ -198,7 +203,9 @@ class Transport:
                 raise TimeoutError("timed out")
         return b"".join(parts)
 
-    def _answer(self, response: requests.Response, body: bytes, credentials: MlflowHostCreds) -> dict[str, Any]:
+    def _answer(
+        self, response: requests.Response, body: bytes, path: str, credentials: MlflowHostCreds
+    ) -> dict[str, Any]:
         status = response.status_code
         where = f"The tracking server at {self._public}"
         if status in (401, 403):
@@ -214,7 +221,11 @@ class Transport:
             return answer
         code = (answer or {}).get("error_code")
         if status in (404, 405) and code in (None, "ENDPOINT_NOT_FOUND"):
-            raise self._not_mlflow(status, MissingEndpointError)
+            if self._checked:
+                raise MissingEndpointError(
+                    f"{where} does not know {path} (HTTP {status}).", "Its MLflow may be too old."
+                )
+            raise self._not_mlflow(status)
         if answer is None or code is None:
             raise self._not_mlflow(status)
         told = clean_text(self._sign_in.masked(str(answer.get("message", f"HTTP {status}")), response, credentials))
@@ -222,9 +233,9 @@ class Transport:
             raise NotFoundError(f"{self._public}: {told}", "Check the id or name.")
         raise ToolError(f"{where} refused the request: {told}", "See its log.")
 
-    def _not_mlflow(self, status: int = 200, kind: type[ToolError] = ToolError) -> ToolError:
+    def _not_mlflow(self, status: int = 200) -> ToolError:
         told = "" if status == 200 else f" (HTTP {status})"
-        return kind(f"What answers at {self._public} is no MLflow tracking server{told}.", CORRECT)
+        return ToolError(f"What answers at {self._public} is no MLflow tracking server{told}.", CORRECT)
 
     def _moved(self, response: requests.Response) -> ToolError:
         """A redirect is told, not followed: a search would lose its body, another host would get the credentials."""
@@ -239,25 +250,27 @@ class Transport:
             f"The tracking server at {self._public} redirects to {place} (HTTP {response.status_code}).", hint
         )
 
-    def _unreachable(self, error: BaseException) -> ToolError:
+    def _unreachable(self, error: BaseException) -> OutOfReachError:
         """Why no answer came, in our words: the error's own text may hold credentials."""
         chain = _chain(error)
         told = " ".join(repr(link) for link in chain)
         where = f"The tracking server at {self._public}"
         if "WRONG_VERSION_NUMBER" in told:
-            return ToolError(f"{where} does not speak HTTPS.", "Write http:// in the tracking URI.")
+            return OutOfReachError(f"{where} does not speak HTTPS.", "Write http:// in the tracking URI.")
         if "CERTIFICATE_VERIFY_FAILED" in told:
-            return ToolError(f"{where} has a certificate that is not trusted.", CERTIFICATES)
+            return OutOfReachError(f"{where} has a certificate that is not trusted.", CERTIFICATES)
         if any(isinstance(link, requests.exceptions.Timeout) for link in chain) or "timed out" in told:
-            return ToolError(f"{where} did not answer within {self._timeout_s:g} s.", START)
+            return OutOfReachError(f"{where} did not answer within {self._timeout_s:g} s.", START)
         if "NameResolution" in told or "getaddrinfo" in told:
-            return ToolError(f"The host name in {self._public} is not known.", CORRECT)
+            return OutOfReachError(f"The host name in {self._public} is not known.", CORRECT)
         if "refused" in told:
-            return ToolError(f"Nothing listens at {self._public}.", START)
+            return OutOfReachError(f"Nothing listens at {self._public}.", START)
         if "invalid path" in told or "could not find the TLS" in told.lower():
-            return ToolError("A certificate file that MLflow's variables name is not there.", CERTIFICATES)
+            return OutOfReachError("A certificate file that MLflow's variables name is not there.", CERTIFICATES)
         asks = "It may ask for a certificate of yours: set MLFLOW_TRACKING_CLIENT_CERT_PATH."
-        return ToolError(f"{where} broke off the connection.", asks if self._sign_in.url.startswith("https") else START)
+        return OutOfReachError(
+            f"{where} broke off the connection.", asks if self._sign_in.url.startswith("https") else START
+        )
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
