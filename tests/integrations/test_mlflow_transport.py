@@ -730,3 +730,36 @@ def test_a_real_server_that_asks_for_a_name_and_password(tmp_path, free_port, mo
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (KeyError("s3cret"), "MLflow cannot sign in at .*: KeyError. Set MLFLOW_TRACKING_USERNAME"),
+        (ModuleNotFoundError("s3cret", name="kerberos"), "needs kerberos, which cannot be imported"),
+    ],
+    ids=["an error", "a package that is not there"],
+)
+def test_an_authentication_plugin_that_fails(http_server, monkeypatch, failure, message):
+    from mlflow.tracking.request_auth import registry
+
+    class Auth:
+        def get_name(self):
+            return "ours"
+
+        def get_auth(self):
+            raise failure
+
+    monkeypatch.setattr(registry._request_auth_provider_registry, "_registry", [Auth()])
+    monkeypatch.setenv("MLFLOW_TRACKING_AUTH", "ours")
+    with pytest.raises(ToolError, match=message) as caught:
+        opened(http_server(lambda request: EMPTY).url)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://.example", "http://a..b:5000", "http://*.example", "http://[::1%25x]:5000"])
+def test_host_names_that_are_none(url):
+    started = time.monotonic()
+    with pytest.raises(ToolError, match="is malformed"):
+        opened(url)
+    assert time.monotonic() - started < QUICK_END_S

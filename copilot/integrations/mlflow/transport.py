@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from copilot.errors import NotFoundError, OutOfReachError, ToolError
+from copilot.errors import CopilotError, MissingPackageError, NotFoundError, OutOfReachError, ToolError
 from copilot.integrations.mlflow.bounded_http import bound, exchange
 from copilot.integrations.mlflow.sign_in import SignIn
 from copilot.utils.config import MlflowSettings
@@ -23,7 +23,6 @@ from copilot.utils.validators import clean_text
 
 no_telemetry()  # before MLflow is imported, which starts it
 
-from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.request_utils import _get_request_session  # noqa: E402
 from mlflow.utils.rest_utils import MlflowHostCreds, http_request  # noqa: E402
 
@@ -161,7 +160,13 @@ class Transport:
         for left in range(self._retries, -1, -1):
             try:
                 response, body = self._exchanged(credentials, method, api + path, query)
-            except (MlflowException, requests.RequestException, OSError, ValueError) as error:
+            except CopilotError:
+                raise
+            except ImportError as error:
+                raise MissingPackageError("The sign-in that MLflow's variables ask for", error.name or "it") from error
+            except (
+                Exception
+            ) as error:  # MLflow's own, those of the connection, and whatever a plugin of MLflow's raises
                 if not left:
                     self._failures, self._failed_at = self._failures + 1, time.monotonic()
                     raise self._unreachable(error) from error
@@ -250,11 +255,16 @@ class Transport:
             f"The tracking server at {self._public} redirects to {place} (HTTP {response.status_code}).", hint
         )
 
-    def _unreachable(self, error: BaseException) -> OutOfReachError:
+    def _unreachable(self, error: BaseException) -> ToolError:
         """Why no answer came, in our words: the error's own text may hold credentials."""
         chain = _chain(error)
         told = " ".join(repr(link) for link in chain)
         where = f"The tracking server at {self._public}"
+        if any(isinstance(link, (requests.exceptions.InvalidURL, UnicodeError)) for link in chain):
+            return ToolError(f"The tracking URI '{self._public}' is malformed.", CORRECT)
+        if not any(isinstance(link, (requests.RequestException, OSError)) for link in chain):
+            kind = type(chain[-1]).__name__
+            return ToolError(f"MLflow cannot sign in at {self._public}: {kind}.", self._sign_in.hint)
         if "WRONG_VERSION_NUMBER" in told:
             return OutOfReachError(f"{where} does not speak HTTPS.", "Write http:// in the tracking URI.")
         if "CERTIFICATE_VERIFY_FAILED" in told:
