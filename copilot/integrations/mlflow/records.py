@@ -77,7 +77,7 @@ class RunInfo:
     model_uris: tuple[str, ...] = ()
     artifact_uri: str = ""
     latest: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    fingerprint: str = ""
+    fingerprint: str = field(default="", compare=False)  # of the store that it comes from
 
 
 @dataclass(frozen=True)
