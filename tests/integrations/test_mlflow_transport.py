@@ -115,6 +115,7 @@ def once(answer: bytes, reset: bool = False) -> Callable[[socket.socket, int], N
     return talk
 
 
+FULL = "more than 64 MB|did not answer within"  # whichever comes first
 MB = b" " * 1_000_000
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -136,15 +137,15 @@ HOSTILE = {
     "says continue for ever": (flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), "did not answer within"),
     "floods a header": (flood(HEAD + b"X-A: ", MB), "broke off|no MLflow"),
     "floods headers": (flood(HEAD, b"X-A: b\r\n" * 1000), "broke off|no MLflow"),
-    "floods a body": (flood(HEAD + b"Content-Length: 100000000000\r\n\r\n", MB), "more than 64 MB"),
-    "floods a body without length": (flood(HEAD + b"\r\n", MB), "more than 64 MB"),
-    "floods chunks": (flood(CHUNKED, b"f4240\r\n" + MB + b"\r\n"), "more than 64 MB"),
+    "floods a body": (flood(HEAD + b"Content-Length: 100000000000\r\n\r\n", MB), FULL),
+    "floods a body without length": (flood(HEAD + b"\r\n", MB), FULL),
+    "floods chunks": (flood(CHUNKED, b"f4240\r\n" + MB + b"\r\n"), FULL),
     "floods a chunk's size": (flood(CHUNKED, b"0" * 1_000_000), "broke off|no MLflow|did not answer"),
     "floods trailers": (flood(CHUNKED + b"2\r\n{}\r\n0\r\n", MB), "did not answer within|broke off"),
-    "sends a gzip bomb": (once(bomb()), "more than 64 MB"),
+    "sends a gzip bomb": (once(bomb()), FULL),
     "sends broken gzip": (once(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"), "broke off"),
-    "floods a redirect": (flood(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", MB), "more than 64 MB"),
-    "floods an error": (flood(b"HTTP/1.1 500 Sorry\r\n\r\n", MB), "more than 64 MB"),
+    "floods a redirect": (flood(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", MB), FULL),
+    "floods an error": (flood(b"HTTP/1.1 500 Sorry\r\n\r\n", MB), FULL),
     "hangs up": (once(b""), "broke off"),
     "resets": (once(b"", reset=True), "broke off"),
     "hangs up in the body": (once(HEAD + b"Content-Length: 100\r\n\r\n{"), "broke off"),
@@ -176,7 +177,15 @@ def test_a_hostile_server_ends_in_one_line_in_bounded_time_and_memory(name, raw_
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [name for name, (_, message) in HOSTILE.items() if message == FULL])
+def test_an_answer_has_a_limit_in_bytes(name, raw_server, monkeypatch):
+    monkeypatch.setattr(transport, "MAX_BYTES", 3_000_000)
+    with pytest.raises(ToolError, match="sent more than 3 MB at once"):
+        opened(raw_server(HOSTILE[name][0]), timeout_s=30)
+
+
 EMPTY = '{"experiments": []}'
+ONE_EXPERIMENT = '{"experiments": [{"experiment_id": "1", "name": "one"}]}'
 
 
 def answers(by_path: dict[str, object]) -> Callable:
@@ -266,6 +275,21 @@ def test_endless_pages_end(http_server, monkeypatch, limits, reply):
         list(connection.pages("POST", "runs/search", {}))
     assert time.monotonic() - started < 3
     assert len(server.requests) <= 52
+
+
+def test_endless_pages_of_runs_end(http_server, monkeypatch):
+    monkeypatch.setattr(transport, "MAX_PAGES", 40)
+
+    def offsets(request):
+        token = json.loads(request.body).get("page_token")
+        start = json.loads(base64.b64decode(token))["offset"] if token else 0
+        following = base64.b64encode(json.dumps({"offset": start + 500}).encode()).decode()
+        return json.dumps({"runs": [], "next_page_token": following})
+
+    server = http_server(answers({"runs/search": offsets, "experiments/search": ONE_EXPERIMENT}))
+    with pytest.raises(ToolError, match="page after page without end"):
+        MlflowSource(MlflowSettings(tracking_uri=server.url)).runs("1")
+    assert len(server.requests) < 50
 
 
 def test_a_server_that_dies_between_pages_and_comes_back(http_server):
@@ -763,3 +787,15 @@ def test_host_names_that_are_none(url):
     with pytest.raises(ToolError, match="is malformed"):
         opened(url)
     assert time.monotonic() - started < QUICK_END_S
+
+
+def test_through_a_proxy(http_server, free_port, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    proxy = http_server(lambda request: EMPTY)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    assert opened("http://tracking.invalid").call("GET", "runs/get", {}) == json.loads(EMPTY)
+    assert proxy.requests[0].headers["Host"] == "tracking.invalid"
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(ToolError, match="through this machine's proxy"):
+        opened("http://tracking.invalid")

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from copilot.errors import CopilotError, MissingPackageError, NotFoundError, OutOfReachError, ToolError
 from copilot.integrations.mlflow.bounded_http import bound, exchange
+from copilot.integrations.mlflow.server_errors import START, endless, moved, not_mlflow, unreachable
 from copilot.integrations.mlflow.sign_in import SignIn
 from copilot.utils.config import MlflowSettings
 from copilot.utils.logging import no_telemetry
@@ -39,9 +39,6 @@ MAX_CONTAINERS = 3_000_000  # lists and objects in one answer: each takes 30 tim
 MAX_TOKEN = 10_000
 CHUNK = 65_536
 RETRIED = frozenset({429, 502, 503, 504})
-START = "Start it, or correct the tracking URI."
-CORRECT = "Correct the tracking URI."
-CERTIFICATES = "Check MLFLOW_TRACKING_SERVER_CERT_PATH and MLFLOW_TRACKING_CLIENT_CERT_PATH."
 _UNRETRIED: dict[str, Any] = {  # http_request and its session's key; trying again is done here
     "max_retries": 0,
     "backoff_factor": 0,
@@ -78,7 +75,7 @@ class Transport:
     """
 
     def __init__(self, url: str, public: str, settings: MlflowSettings) -> None:
-        self._public = public
+        self.public = public
         self._sign_in = SignIn(url, public, settings)
         self._failures, self._failed_at, self._checked = 0, 0.0, False
         self._timeout_s, self._retries = settings.timeout_s, settings.max_retries
@@ -107,30 +104,26 @@ class Transport:
         ToolError
             One came that is not MLflow's, or refuses the request.
         """
-        return self._ask(method, path, query, api)[0]
+        return self.answer_and_size(method, path, query, api)[0]
 
     def pages(self, method: str, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The answers to a request whose results come in pages; errors as in `call`, and for a listing without end."""
-        token, seen, size, took = "", set(), 0, 0.0
-        while len(seen) < MAX_PAGES and size < MAX_LISTING_BYTES and took < MAX_LISTING_S:
-            started = time.monotonic()
-            answer, length = self._ask(method, path, {**query, "page_token": token} if token else query, API)
-            size, took = size + length, took + time.monotonic() - started
+        """The answers to a request whose results come in pages; errors as in `Listing.ask`."""
+        listing, token, seen = Listing(self), "", set()
+        while token not in seen:
+            seen.add(token)
+            answer = listing.ask(method, path, {**query, "page_token": token} if token else query)
             yield answer
             token = str(answer.get("next_page_token") or "")
             if not token:
                 return
-            if token in seen or len(token) > MAX_TOKEN:
-                break
-            seen.add(token)
-        raise ToolError(f"The server at {self._public} gives page after page without end.", "Check the server.")
+        raise endless(self.public)
 
     def parsed(self, read: Callable[..., Any], *args: Any) -> Any:
         """What `read` makes of an answer; an answer of another shape is no MLflow server's."""
         try:
             return read(*args)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise self._not_mlflow() from error
+            raise not_mlflow(self.public) from error
 
     def _check(self, patience_s: float) -> None:
         """Ask for one experiment, and give up in time: looking up a name has no time limit of its own."""
@@ -148,15 +141,16 @@ class Transport:
         try:
             error = answers.get(timeout=patience_s)
         except queue.Empty:
-            raise OutOfReachError(f"The tracking server at {self._public} did not answer in time.", START) from None
+            raise OutOfReachError(f"The tracking server at {self.public} did not answer in time.", START) from None
         if error is not None:
             raise error
         self._checked = True
 
-    def _ask(self, method: str, path: str, query: dict[str, Any], api: str) -> tuple[dict[str, Any], int]:
+    def answer_and_size(self, method: str, path: str, query: dict[str, Any], api: str) -> tuple[dict[str, Any], int]:
+        """As `call`; beside the answer, its size in bytes."""
         credentials = self._sign_in.credentials()
         if self._failures >= DOWN_AFTER and time.monotonic() - self._failed_at < DOWN_S:
-            raise OutOfReachError(f"The tracking server at {self._public} does not answer any more.", START)
+            raise OutOfReachError(f"The tracking server at {self.public} does not answer any more.", START)
         for left in range(self._retries, -1, -1):
             try:
                 response, body = self._exchanged(credentials, method, api + path, query)
@@ -169,7 +163,7 @@ class Transport:
             ) as error:  # MLflow's own, those of the connection, and whatever a plugin of MLflow's raises
                 if not left:
                     self._failures, self._failed_at = self._failures + 1, time.monotonic()
-                    raise self._unreachable(error) from error
+                    raise unreachable(self.public, error, self._timeout_s, self._sign_in) from error
             else:
                 self._failures = 0
                 if not left or response.status_code not in RETRIED:
@@ -201,7 +195,7 @@ class Transport:
             size += len(part)
             if size > MAX_BYTES:
                 raise ToolError(
-                    f"The tracking server at {self._public} sent more than {MAX_BYTES / 1e6:g} MB at once.",
+                    f"The tracking server at {self.public} sent more than {MAX_BYTES / 1e6:g} MB at once.",
                     "Check the server.",
                 )
             if time.monotonic() > end:
@@ -212,11 +206,11 @@ class Transport:
         self, response: requests.Response, body: bytes, path: str, credentials: MlflowHostCreds
     ) -> dict[str, Any]:
         status = response.status_code
-        where = f"The tracking server at {self._public}"
+        where = f"The tracking server at {self.public}"
         if status in (401, 403):
             raise ToolError(f"{where} refused access (HTTP {status}).", self._sign_in.hint)
         if 300 <= status < 400:
-            raise self._moved(response)
+            raise moved(self.public, response)
         if status == 429:
             raise ToolError(f"{where} is too busy (HTTP 429).", "Try again later, or raise mlflow.max_retries.")
         if status >= 500:
@@ -230,57 +224,38 @@ class Transport:
                 raise MissingEndpointError(
                     f"{where} does not know {path} (HTTP {status}).", "Its MLflow may be too old."
                 )
-            raise self._not_mlflow(status)
+            raise not_mlflow(self.public, status)
         if answer is None or code is None:
-            raise self._not_mlflow(status)
+            raise not_mlflow(self.public, status)
         told = clean_text(self._sign_in.masked(str(answer.get("message", f"HTTP {status}")), response, credentials))
         if code == "RESOURCE_DOES_NOT_EXIST":
-            raise NotFoundError(f"{self._public}: {told}", "Check the id or name.")
+            raise NotFoundError(f"{self.public}: {told}", "Check the id or name.")
         raise ToolError(f"{where} refused the request: {told}", "See its log.")
 
-    def _not_mlflow(self, status: int = 200) -> ToolError:
-        told = "" if status == 200 else f" (HTTP {status})"
-        return ToolError(f"What answers at {self._public} is no MLflow tracking server{told}.", CORRECT)
 
-    def _moved(self, response: requests.Response) -> ToolError:
-        """A redirect is told, not followed: a search would lose its body, another host would get the credentials."""
-        try:
-            asked, there = urlsplit(response.url), urlsplit(urljoin(response.url, response.headers.get("Location", "")))
-            same = there.hostname == asked.hostname and there.scheme == "https"
-            place = clean_text(f"{there.scheme}://{there.netloc.rpartition('@')[2]}", 100)
-        except ValueError:
-            same, place = False, "an address that is malformed"
-        hint = f"Write {place} in the tracking URI." if same else "No credentials are sent on. Check the tracking URI."
-        return ToolError(
-            f"The tracking server at {self._public} redirects to {place} (HTTP {response.status_code}).", hint
-        )
+class Listing:
+    """Requests whose answers belong together, and together have an end; safe to use from several threads."""
 
-    def _unreachable(self, error: BaseException) -> ToolError:
-        """Why no answer came, in our words: the error's own text may hold credentials."""
-        chain = _chain(error)
-        told = " ".join(repr(link) for link in chain)
-        where = f"The tracking server at {self._public}"
-        if any(isinstance(link, (requests.exceptions.InvalidURL, UnicodeError)) for link in chain):
-            return ToolError(f"The tracking URI '{self._public}' is malformed.", CORRECT)
-        if not any(isinstance(link, (requests.RequestException, OSError)) for link in chain):
-            kind = type(chain[-1]).__name__
-            return ToolError(f"MLflow cannot sign in at {self._public}: {kind}.", self._sign_in.hint)
-        if "WRONG_VERSION_NUMBER" in told:
-            return OutOfReachError(f"{where} does not speak HTTPS.", "Write http:// in the tracking URI.")
-        if "CERTIFICATE_VERIFY_FAILED" in told:
-            return OutOfReachError(f"{where} has a certificate that is not trusted.", CERTIFICATES)
-        if any(isinstance(link, requests.exceptions.Timeout) for link in chain) or "timed out" in told:
-            return OutOfReachError(f"{where} did not answer within {self._timeout_s:g} s.", START)
-        if "NameResolution" in told or "getaddrinfo" in told:
-            return OutOfReachError(f"The host name in {self._public} is not known.", CORRECT)
-        if "refused" in told:
-            return OutOfReachError(f"Nothing listens at {self._public}.", START)
-        if "invalid path" in told or "could not find the TLS" in told.lower():
-            return OutOfReachError("A certificate file that MLflow's variables name is not there.", CERTIFICATES)
-        asks = "It may ask for a certificate of yours: set MLFLOW_TRACKING_CLIENT_CERT_PATH."
-        return OutOfReachError(
-            f"{where} broke off the connection.", asks if self._sign_in.url.startswith("https") else START
-        )
+    def __init__(self, server: Transport) -> None:
+        self._server = server
+        self._pages, self._bytes, self._seconds = 0, 0, 0.0
+
+    def ask(self, method: str, path: str, query: dict[str, Any]) -> dict[str, Any]:
+        """As `Transport.call`.
+
+        Raises
+        ------
+        ToolError
+            As there, or the listing has taken more pages, bytes or seconds than any has.
+        """
+        full = self._pages >= MAX_PAGES or self._bytes >= MAX_LISTING_BYTES or self._seconds >= MAX_LISTING_S
+        if full or len(query.get("page_token", "")) > MAX_TOKEN:
+            raise endless(self._server.public)
+        started = time.monotonic()
+        answer, size = self._server.answer_and_size(method, path, query, API)
+        self._pages, self._bytes = self._pages + 1, self._bytes + size
+        self._seconds += time.monotonic() - started
+        return answer
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
@@ -291,11 +266,3 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    chain: list[BaseException] = []
-    while error is not None and len(chain) < 10:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    return chain
