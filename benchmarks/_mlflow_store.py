@@ -70,6 +70,16 @@ def build_store(path: Path, runs: int = 2000, metrics: int = 4, steps: int = 100
     return MadeStore(path, EXPERIMENT, runs, runs * metrics * steps, drawn)
 
 
+def open_store(path: Path) -> MadeStore:
+    """A store that `build_store` made earlier, with what it holds now."""
+    with sqlite3.connect(path) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM runs")]
+        points = connection.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
+    connection.close()
+    drawn = {kind: sum(name.startswith(kind) for name in names) for kind in KINDS}
+    return MadeStore(path, EXPERIMENT, len(names), points, drawn)
+
+
 def metric_names(count: int) -> list[str]:
     """`train_loss`, `val_loss`, `train_accuracy`, `val_accuracy`, ... then `extra_0`, `extra_1`, ..."""
     paired = [f"{split}_{quantity}" for quantity in QUANTITIES for split in ("train", "val")]

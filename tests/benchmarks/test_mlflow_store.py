@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from benchmarks._mlflow_store import EXPERIMENT, MadeStore, build_store, metric_names
+from benchmarks._mlflow_store import EXPERIMENT, MadeStore, build_store, metric_names, open_store
 from copilot import CopilotAnalyzer
 from copilot.utils.config import Settings
 
@@ -27,6 +27,7 @@ def test_the_file_holds_what_was_asked(store):
         ).fetchone()[0]
     assert counts == [RUNS, RUNS * METRICS * STEPS, 4 * RUNS]
     assert latest == RUNS * METRICS
+    assert open_store(store.path) == store
 
 
 def test_the_clients_of_mlflow_and_ours_read_the_same(store):
