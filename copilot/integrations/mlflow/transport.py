@@ -28,6 +28,7 @@ from mlflow.utils.rest_utils import MlflowHostCreds, http_request  # noqa: E402
 
 API = "/api/2.0/mlflow/"
 CONNECT_S = 5.0
+PATIENCE = 4  # lists of runs and curves of many take a busy server longer than other answers
 PAUSE_S = 0.2  # before a request is tried again
 DOWN_AFTER = 4  # failures in a row; then those who ask fail at once for DOWN_S seconds: a scan has thousands of runs
 DOWN_S = 1.0
@@ -81,7 +82,9 @@ class Transport:
         self._timeout_s, self._retries = settings.timeout_s, settings.max_retries
         self._check((settings.timeout_s + PAUSE_S) * (settings.max_retries + 1) + 1)
 
-    def call(self, method: str, path: str, query: dict[str, Any], *, api: str = API) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, query: dict[str, Any], *, api: str = API, patience: float = 1
+    ) -> dict[str, Any]:
         """Send one request, again if the server was busy or broke off, and read its answer.
 
         Parameters
@@ -92,6 +95,8 @@ class Transport:
         query : dict
             Sent as the query of a GET, else as JSON.
         api : str, default "/api/2.0/mlflow/"
+        patience : float, default 1
+            So many times ``timeout_s`` may the answer take.
 
         Raises
         ------
@@ -104,7 +109,7 @@ class Transport:
         ToolError
             One came that is not MLflow's, or refuses the request.
         """
-        return self.answer_and_size(method, path, query, api)[0]
+        return self.answer_and_size(method, path, query, api, patience)[0]
 
     def pages(self, method: str, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The answers to a request whose results come in pages; errors as in `Listing.ask`."""
@@ -146,14 +151,16 @@ class Transport:
             raise error
         self._checked = True
 
-    def answer_and_size(self, method: str, path: str, query: dict[str, Any], api: str) -> tuple[dict[str, Any], int]:
+    def answer_and_size(
+        self, method: str, path: str, query: dict[str, Any], api: str, patience: float
+    ) -> tuple[dict[str, Any], int]:
         """As `call`; beside the answer, its size in bytes."""
-        credentials = self._sign_in.credentials()
+        credentials, time_s = self._sign_in.credentials(), self._timeout_s * patience
         if self._failures >= DOWN_AFTER and time.monotonic() - self._failed_at < DOWN_S:
             raise OutOfReachError(f"The tracking server at {self.public} does not answer any more.", START)
         for left in range(self._retries, -1, -1):
             try:
-                response, body = self._exchanged(credentials, method, api + path, query)
+                response, body = self._exchanged(credentials, method, api + path, query, time_s)
             except CopilotError:
                 raise
             except ImportError as error:
@@ -163,7 +170,7 @@ class Transport:
             ) as error:  # MLflow's own, those of the connection, and whatever a plugin of MLflow's raises
                 if not left:
                     self._failures, self._failed_at = self._failures + 1, time.monotonic()
-                    raise unreachable(self.public, error, self._timeout_s, self._sign_in) from error
+                    raise unreachable(self.public, error, time_s, self._sign_in) from error
             else:
                 self._failures = 0
                 if not left or response.status_code not in RETRIED:
@@ -172,18 +179,18 @@ class Transport:
         raise AssertionError("the last try returns or raises")
 
     def _exchanged(
-        self, credentials: MlflowHostCreds, method: str, path: str, query: dict[str, Any]
+        self, credentials: MlflowHostCreds, method: str, path: str, query: dict[str, Any], time_s: float
     ) -> tuple[requests.Response, bytes]:
         if self._sign_in.databricks:  # its SDK has connections of its own
-            limits = {"timeout": self._timeout_s, "retry_timeout_seconds": max(1, round(self._timeout_s))}
+            limits = {"timeout": time_s, "retry_timeout_seconds": max(1, round(time_s))}
             extra = {"extra_headers": self._sign_in.extra_headers()}
         else:
             bound(_get_request_session(**_UNRETRIED))
-            limits = {"timeout": (min(CONNECT_S, self._timeout_s), self._timeout_s)}
+            limits = {"timeout": (min(CONNECT_S, time_s), time_s)}
             extra = {"allow_redirects": False}  # another host must not get what signs in here
         asked = {"params": query} if method == "GET" else {"json": query}
-        end = time.monotonic() + self._timeout_s
-        with exchange(self._timeout_s, self._sign_in.headers):
+        end = time.monotonic() + time_s
+        with exchange(time_s, self._sign_in.headers):
             response = http_request(credentials, path, method, stream=True, **_UNRETRIED, **limits, **extra, **asked)
             with response:
                 return response, self._body(response, end)
@@ -252,7 +259,7 @@ class Listing:
         if full or len(query.get("page_token", "")) > MAX_TOKEN:
             raise endless(self._server.public)
         started = time.monotonic()
-        answer, size = self._server.answer_and_size(method, path, query, API)
+        answer, size = self._server.answer_and_size(method, path, query, API, PATIENCE)
         self._pages, self._bytes = self._pages + 1, self._bytes + size
         self._seconds += time.monotonic() - started
         return answer
