@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.errors import InputError
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
-from copilot.workbench import Progress, Workbench
+from copilot.workbench import Progress
+from copilot.writing_back import WritingBack
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from copilot.watching import RunAlert
 
 
-class CopilotAnalyzer(Workbench):
+class CopilotAnalyzer(WritingBack):
     """Analyse training runs.
 
     Parameters
@@ -68,7 +69,8 @@ class CopilotAnalyzer(Workbench):
             The tracking server is out of reach.
         """
         resolved = self.source.resolve(model_uri)
-        return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri, progress=progress)[0]
+        results = self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri, progress=progress)
+        return self._written(results)[0]
 
     def watch(
         self,
@@ -105,7 +107,8 @@ class CopilotAnalyzer(Workbench):
     ) -> AnalysisList:
         """Analyse every run of an experiment (default: the one in the settings), and compare them."""
         runs = self.source.runs(self._experiment(experiment), limit=limit)
-        return self._analyse_runs([r.run_id for r in runs], kind="run", together={}, progress=progress)
+        results = self._analyse_runs([r.run_id for r in runs], kind="run", together={}, progress=progress)
+        return self._written(results)
 
     def compare(
         self, run_ids: Sequence[str], baseline: str | None = None, *, progress: Progress = None

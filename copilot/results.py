@@ -35,10 +35,13 @@ class AnalysisResult:
     ----------
     analysis : Analysis
         The document that every interface shows.
+    not_written : str
+        Why it could not be written back into its run; empty where it could, or was not asked for.
     """
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
+        self.not_written = ""
 
     @classmethod
     def from_json(cls, text: str | bytes) -> AnalysisResult:

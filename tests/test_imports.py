@@ -48,6 +48,7 @@ LAYERS = [
     ["copilot.chat"],
     ["copilot.health"],
     ["copilot.workbench"],
+    ["copilot.writing_back"],
     ["copilot.analyzer"],
     ["copilot.jobs"],
     ["copilot.demo"],

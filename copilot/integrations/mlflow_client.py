@@ -1,19 +1,24 @@
-"""MLflow: experiments, runs, their curves and models, from a server, an SQLite file or a folder. It only reads."""
+"""MLflow: experiments, runs, their curves and models, from a server, an SQLite file or a folder.
+
+It only reads; the one exception is `MlflowSource.write_back`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from copilot.core.alignment import EPOCH_NAMES
+from copilot.core.findings import Analysis
 from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
-from copilot.errors import CopilotError, InputError, NotFoundError
+from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import parse_address
 from copilot.integrations.mlflow.records import (
+    ArtifactInfo,
     ExperimentInfo,
     ModelVersion,
     RegisteredModel,
@@ -24,13 +29,23 @@ from copilot.integrations.mlflow.records import (
     iso_time,
     nearest,
 )
+from copilot.integrations.mlflow.write_back import write_back
 from copilot.utils.config import MlflowSettings
 from copilot.utils.parallel import parallel_map
 from copilot.utils.validators import clean_text, without_credentials
 
-__all__ = ["ExperimentInfo", "MlflowSource", "ModelVersion", "RegisteredModel", "ResolvedModel", "RunInfo"]
+__all__ = [
+    "ArtifactInfo",
+    "ExperimentInfo",
+    "MlflowSource",
+    "ModelVersion",
+    "RegisteredModel",
+    "ResolvedModel",
+    "RunInfo",
+]
 
 MODEL_FORMS = "Use a run id, runs:/RUN_ID/model, models:/NAME/VERSION, models:/NAME@ALIAS or models:/m-ID."
+_GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 
 
 class MlflowSource:
@@ -169,6 +184,56 @@ class MlflowSource:
 
         found = parallel_map(read, ids, workers=store.workers, progress=progress, unit="runs")
         return dict(zip(ids, found, strict=True))
+
+    def artifacts(self, run_id: str, path: str = "") -> list[ArtifactInfo]:
+        """What is in one folder of a run's artifacts, by path.
+
+        Parameters
+        ----------
+        run_id : str
+        path : str, optional
+            A folder among the artifacts. Default: the topmost.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run or folder.
+        InputError
+            `path` leads out of the artifacts, or they lie where this store cannot look.
+        ToolError
+            The server is out of reach, or the folder cannot be read.
+        """
+        return self._store.artifacts(run_id, path)
+
+    def write_back(self, analyses: Mapping[str, Analysis]) -> dict[str, CopilotError]:
+        """Write analyses into their runs: tags that begin with ``copilot.``, and ``copilot/analysis.json``.
+
+        Parameters
+        ----------
+        analyses : mapping of str to Analysis
+            By run id.
+
+        Returns
+        -------
+        dict of str to CopilotError
+            Why, for each run that it did not work for.
+        """
+        failures: list[CopilotError] = []
+
+        def write(run_id: str) -> CopilotError | None:
+            if len(failures) >= _GIVE_UP_AFTER:
+                return failures[-1]
+            try:
+                write_back(self._store, run_id, analyses[run_id])
+                failures.clear()
+            except CopilotError as error:
+                if isinstance(error, ToolError):
+                    failures.append(error)
+                return error
+            return None
+
+        told = parallel_map(write, analyses, workers=self._store.workers)
+        return {run_id: error for run_id, error in zip(analyses, told, strict=True) if error is not None}
 
     def registered_models(self) -> list[RegisteredModel]:
         """Registered models with their versions, by name."""

@@ -38,6 +38,9 @@ class MlflowSettings(Section):
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
+    write_back: bool = Field(
+        False, description="Write the verdict into the runs: tags copilot.*, the analysis as a file."
+    )
 
 
 class DvcSettings(Section):

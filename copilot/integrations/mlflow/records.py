@@ -19,7 +19,9 @@ from copilot.utils.validators import clean_text, without_credentials
 NAME_LENGTH = 200
 TEXT_LENGTH = 500
 MODEL_HISTORY_TAG = "mlflow.log-model.history"
+NOTE_TAG = "mlflow.note.content"
 STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+LARGEST = np.finfo(float).max  # what databases hold for an infinite value
 _RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
 
 
@@ -56,6 +58,8 @@ class RunInfo:
         Models that the run logged.
     artifact_uri : str
         As it is in the store.
+    deleted : bool
+        Deleted runs are not listed; they can be read by their id until the store is cleared of them.
     """
 
     run_id: str
@@ -71,6 +75,21 @@ class RunInfo:
     datasets: tuple[DatasetInfo, ...] = ()
     model_uris: tuple[str, ...] = ()
     artifact_uri: str = ""
+    deleted: bool = False
+
+    @property
+    def note(self) -> str:
+        """The description that people wrote for the run, on one line."""
+        return self.tags.get(NOTE_TAG, "")
+
+
+@dataclass(frozen=True)
+class ArtifactInfo:
+    """A file or folder among a run's artifacts; `size` in bytes, None for a folder or where it is not known."""
+
+    path: str
+    is_folder: bool
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,8 @@ class ModelVersion:
     run_id: str | None
     stage: str
     aliases: tuple[str, ...] = ()
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,15 @@ class Store(Protocol):
     ) -> tuple[RunInfo, list[LoggedSeries]]:
         """A run and its metrics; metrics that are not `wanted` come without values."""
 
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        """What is in one folder of a run's artifacts, by name; an empty `path` is the topmost."""
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        """Set these tags of a run; None takes one away. Others stay as they are."""
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        """Write one file among a run's artifacts."""
+
     def registered_models(self) -> list[RegisteredModel]: ...
 
     def registered_model(self, name: str) -> RegisteredModel | None: ...
@@ -145,6 +175,7 @@ def make_run(
     datasets: Iterable[DatasetInfo] = (),
     model_ids: Sequence[str] = (),
     artifact_uri: str | None = None,
+    deleted: bool = False,
 ) -> RunInfo:
     """A `RunInfo` from what a store gives, with text cleaned; before 2.0 the name was a tag."""
     raw_tags = {str(key): str(value) for key, value in tags}
@@ -159,13 +190,34 @@ def make_run(
         status=STATUS.get(status, clean_text(status, 20)),
         start_time=seconds(start_ms),
         end_time=seconds(end_ms),
-        params=_cleaned(params),
-        tags=_cleaned(raw_tags.items()),
+        params=cleaned(params),
+        tags=cleaned(raw_tags.items()),
         metrics={clean_text(key): float(value) for key, value in metrics},
         parent_run_id=raw_tags.get("mlflow.parentRunId"),
         datasets=tuple(datasets),
         model_uris=tuple(clean_text(uri) for uri in logged),
         artifact_uri=clean_text(without_credentials(artifact_uri or ""), TEXT_LENGTH),
+        deleted=deleted,
+    )
+
+
+def make_artifacts(found: Iterable[tuple[Any, bool, Any]]) -> list[ArtifactInfo]:
+    """Artifacts by their path, from (path, is a folder, size in bytes)."""
+    infos = (ArtifactInfo(clean_text(p, TEXT_LENGTH), bool(d), None if d or s is None else int(s)) for p, d, s in found)
+    return sorted(infos, key=lambda info: info.path)
+
+
+def make_version(
+    version: Any, run_id: Any, stage: Any, aliases: Sequence[str], description: Any, tags: Iterable[tuple[str, Any]]
+) -> ModelVersion:
+    """A `ModelVersion` from what a store gives, with text cleaned."""
+    return ModelVersion(
+        str(version),
+        str(run_id) if run_id else None,
+        clean_text(stage or "None", 40),
+        tuple(aliases),
+        clean_text(description or "", TEXT_LENGTH),
+        cleaned(tags),
     )
 
 
@@ -187,6 +239,7 @@ def make_dataset(name: Any, digest: Any, context: Any, source: Any) -> DatasetIn
 def make_series(name: str, rows: Sequence[tuple[Any, Any, Any]]) -> LoggedSeries:
     """A series from rows of (value, step, milliseconds since 1970)."""
     values, steps, times = np.array(rows, dtype=float).reshape(-1, 3).T
+    values = np.where(np.abs(values) >= LARGEST, np.copysign(np.inf, values), values)
     return LoggedSeries(clean_text(name), values, steps, times / 1000)
 
 
@@ -209,6 +262,7 @@ def iso_time(moment: float | None) -> str | None:
 
 
 def is_run_id(text: str) -> bool:
+    """Whether it could be a run's id; nothing else is put into a path or a request."""
     return _RUN_ID.fullmatch(text) is not None
 
 
@@ -230,7 +284,8 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"There are: {', '.join(known[:6])}{more}"
 
 
-def _cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
+def cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Texts by name, fit to be shown."""
     return {clean_text(key): clean_text(without_credentials(str(value)), TEXT_LENGTH) for key, value in pairs}
 
 

@@ -6,24 +6,28 @@ import logging
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import NotFoundError, ToolError
+from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.integrations.mlflow.artifact_repositories import SERVED, put_artifact, served_path
+from copilot.integrations.mlflow.local_artifacts import safe_path
 from copilot.integrations.mlflow.records import (
+    ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
-    ModelVersion,
     RegisteredModel,
     RunInfo,
     is_run_id,
+    make_artifacts,
     make_dataset,
     make_run,
     make_series,
+    make_version,
     make_versions,
     no_run,
     seconds,
@@ -58,7 +62,8 @@ class ServerStore:
         self._url, self._public = url, public
         self._timeout = (min(CONNECT_S, settings.timeout_s), settings.timeout_s)
         self._retries = settings.max_retries
-        self._check(settings.timeout_s * (settings.max_retries + 1) + 1)
+        self._patience = settings.timeout_s * (settings.max_retries + 1) + 1
+        self._check(self._patience)
 
     def experiments(self) -> list[ExperimentInfo]:
         pages = self._pages("POST", "experiments/search", {"max_results": PAGE, "view_type": "ACTIVE_ONLY"})
@@ -91,6 +96,32 @@ class ServerStore:
             zip(read, parallel_map(lambda key: self._points(run_id, key), read, workers=workers), strict=True)
         )
         return self._parsed(_info, run), [make_series(key, points.get(key, [])) for key in keys]
+
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        query = {"run_id": self.run(run_id).run_id, "run_uuid": run_id} | ({"path": safe_path(path)} if path else {})
+        pages = self._pages("GET", "artifacts/list", query)
+        return self._parsed(
+            lambda: make_artifacts(
+                (f["path"], f.get("is_dir", False), f.get("file_size")) for page in pages for f in page.get("files", [])
+            )
+        )
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        given = [{"key": name, "value": value} for name, value in tags.items() if value is not None]
+        self._call("POST", "runs/log-batch", {"run_id": run_id, "tags": given})
+        for name in (name for name, value in tags.items() if value is None):
+            self._call("POST", "runs/delete-tag", {"run_id": run_id, "key": name})
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        info = self._parsed(lambda run: dict(run["info"]), self._run(run_id))
+        if info.get("lifecycle_stage") == "deleted":
+            raise InputError(f"The run {run_id} is deleted; it is not written to.", "Restore it first.")
+        uri = str(info.get("artifact_uri") or "")
+        served = served_path(uri, self._url)
+        if served is None:
+            put_artifact(uri, run_id, path, content, self._patience)
+        else:
+            self._answer(self._request("PUT", f"{SERVED}{quote(served)}/{path}", data=content))
 
     def registered_models(self) -> list[RegisteredModel]:
         pages = self._pages("GET", "registered-models/search", {"max_results": 100})
@@ -177,10 +208,14 @@ class ServerStore:
             raise error
 
     def _call(self, method: str, path: str, query: dict[str, Any]) -> dict[str, Any]:
+        sent = {"params": query} if method == "GET" else {"json": query}
+        return self._answer(self._request(method, API + path, **sent))
+
+    def _request(self, method: str, path: str, **sent: Any) -> requests.Response:
         try:
-            response = http_request(
+            return http_request(
                 get_default_host_creds(self._url),
-                API + path,
+                path,
                 method,
                 max_retries=self._retries,
                 backoff_factor=0,
@@ -189,11 +224,10 @@ class ServerStore:
                 timeout=self._timeout,
                 raise_on_status=False,
                 respect_retry_after_header=False,
-                **({"params": query} if method == "GET" else {"json": query}),
+                **sent,
             )
         except (MlflowException, requests.RequestException, OSError, ValueError) as error:
             raise self._unreachable(error) from error
-        return self._answer(response)
 
     def _answer(self, response: requests.Response) -> dict[str, Any]:
         try:
@@ -265,6 +299,7 @@ def _info(run: dict[str, Any]) -> RunInfo:
         datasets=[_dataset(entry) for entry in run.get("inputs", {}).get("dataset_inputs", [])],
         model_ids=[str(m["model_id"]) for m in run.get("outputs", {}).get("model_outputs", [])],
         artifact_uri=info.get("artifact_uri"),
+        deleted=info.get("lifecycle_stage") == "deleted",
     )
 
 
@@ -281,11 +316,13 @@ def _model(model: dict[str, Any], versions: list[dict[str, Any]]) -> RegisteredM
     return RegisteredModel(
         clean_text(model["name"]),
         make_versions(
-            ModelVersion(
-                str(v["version"]),
-                v.get("run_id") or None,
-                clean_text(v.get("current_stage") or "None", 40),
-                tuple(aliases[str(v["version"])]),
+            make_version(
+                v["version"],
+                v.get("run_id"),
+                v.get("current_stage"),
+                aliases[str(v["version"])],
+                v.get("description"),
+                [(tag["key"], tag.get("value", "")) for tag in v.get("tags", [])],
             )
             for v in versions
         ),

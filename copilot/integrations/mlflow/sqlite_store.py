@@ -11,21 +11,23 @@ import shutil
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.integrations.mlflow.local_artifacts import USE_SERVER, list_folder, local_folder
 from copilot.integrations.mlflow.records import (
+    ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
-    ModelVersion,
     RegisteredModel,
     RunInfo,
     make_dataset,
     make_run,
     make_series,
+    make_version,
     make_versions,
     no_run,
     seconds,
@@ -85,6 +87,19 @@ class SqliteStore:
                 if key in read:
                     points[key].append((float("nan") if is_nan else value, step, time))
             return info, [make_series(str(key), points[key]) for key in keys]
+
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        """Of artifacts the file knows only where they are; a relative path counts from the file's folder."""
+        return list_folder(local_folder(self.run(run_id).artifact_uri, run_id, self._path.parent), path)
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        raise self._only_read()
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        raise self._only_read()
+
+    def _only_read(self) -> InputError:
+        return InputError(f"{self._public} is an SQLite file, which is only read, never written.", USE_SERVER)
 
     def registered_models(self) -> list[RegisteredModel]:
         with self._open() as database:
@@ -206,6 +221,7 @@ def _infos(database: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Ru
                 datasets=datasets[r["run_uuid"]],
                 model_ids=models[r["run_uuid"]],
                 artifact_uri=r["artifact_uri"],
+                deleted=r["lifecycle_stage"] == "deleted",
             )
             for r in part
         ]
@@ -249,13 +265,17 @@ def _model(database: sqlite3.Connection, name: str) -> RegisteredModel:
     for alias, version in _optional(database, "registered_model_aliases", query, name):
         aliases[str(version)].append(clean_text(alias))
     rows = database.execute(
-        "SELECT version, run_id, current_stage FROM model_versions WHERE name = ? "
+        "SELECT version, run_id, current_stage, description FROM model_versions WHERE name = ? "
         "AND current_stage IS NOT 'Deleted_Internal'",
         (name,),
     ).fetchall()
+    tags: dict[str, list[tuple[str, Any]]] = defaultdict(list)
+    query = "SELECT version, key, value FROM model_version_tags WHERE name = ?"
+    for version, key, value in _optional(database, "model_version_tags", query, name):
+        tags[str(version)].append((key, value))
     versions = (
-        ModelVersion(str(r["version"]), r["run_id"] or None, str(r["current_stage"]), tuple(aliases[str(r["version"])]))
-        for r in rows
+        make_version(v, run_id, stage, aliases[str(v)], description, tags[str(v)])
+        for v, run_id, stage, description in rows
     )
     return RegisteredModel(clean_text(name), make_versions(versions))
 
