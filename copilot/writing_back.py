@@ -48,7 +48,7 @@ class WritingBack(Workbench):
         return {run_id: str(error) for run_id, error in errors.items()}
 
     def _written(self, results: AnalysisList) -> AnalysisList:
-        """The results, written back if the settings say so; what fails is told in the results, none of which is lost."""
+        """The results, written back if the settings say so; what fails is told in them, and loses none."""
         if self.settings.mlflow.write_back:
             try:
                 self.write_back(list(results))

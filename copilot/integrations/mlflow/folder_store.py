@@ -18,6 +18,7 @@ from copilot.integrations.mlflow.addresses import FORMS
 from copilot.integrations.mlflow.artifact_repositories import put_artifact
 from copilot.integrations.mlflow.local_artifacts import list_folder, local_folder, replace_file, safe_path
 from copilot.integrations.mlflow.records import (
+    PROMPT_TAG,
     TEXT_LENGTH,
     ArtifactInfo,
     DatasetInfo,
@@ -109,7 +110,8 @@ class FolderStore:
         put_artifact(_artifacts(folder, meta), run_id, path, content)
 
     def registered_models(self) -> list[RegisteredModel]:
-        return [_model(folder) for folder in _folders(self._root / "models") if (folder / META).is_file()]
+        folders = [f for f in _folders(self._root / "models") if (f / META).is_file()]
+        return [_model(folder) for folder in folders if not (folder / "tags" / PROMPT_TAG).exists()]
 
     def registered_model(self, name: str) -> RegisteredModel | None:
         return next((m for m in self.registered_models() if m.name == clean_text(name)), None)

@@ -20,6 +20,7 @@ NAME_LENGTH = 200
 TEXT_LENGTH = 500
 MODEL_HISTORY_TAG = "mlflow.log-model.history"
 NOTE_TAG = "mlflow.note.content"
+PROMPT_TAG = "mlflow.prompt.is_prompt"  # prompts are kept among the registered models
 STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 LARGEST = np.finfo(float).max  # what databases hold for an infinite value
 _RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")

@@ -17,6 +17,7 @@ from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.artifact_repositories import SERVED, put_artifact, served_path
 from copilot.integrations.mlflow.local_artifacts import safe_path
 from copilot.integrations.mlflow.records import (
+    PROMPT_TAG,
     ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
@@ -330,4 +331,4 @@ def _model(model: dict[str, Any], versions: list[dict[str, Any]]) -> RegisteredM
 
 
 def _is_prompt(model: dict[str, Any]) -> bool:
-    return any(tag.get("key") == "mlflow.prompt.is_prompt" for tag in model.get("tags", []))
+    return any(tag.get("key") == PROMPT_TAG for tag in model.get("tags", []))

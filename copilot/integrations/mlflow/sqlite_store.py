@@ -19,6 +19,7 @@ from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.local_artifacts import USE_SERVER, list_folder, local_folder
 from copilot.integrations.mlflow.records import (
+    PROMPT_TAG,
     ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
@@ -281,5 +282,5 @@ def _model(database: sqlite3.Connection, name: str) -> RegisteredModel:
 
 
 def _is_prompt(database: sqlite3.Connection, name: str) -> bool:
-    query = "SELECT 1 FROM registered_model_tags WHERE name = ? AND key = 'mlflow.prompt.is_prompt'"
-    return bool(_optional(database, "registered_model_tags", query, name))
+    query = "SELECT 1 FROM registered_model_tags WHERE name = ? AND key = ?"
+    return bool(_optional(database, "registered_model_tags", query, name, PROMPT_TAG))
