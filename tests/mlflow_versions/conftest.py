@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integrations.mlflow_stores import fingerprint
 from tests.mlflow_versions.environments import VERSIONS, Unavailable
-from tests.mlflow_versions.stores import Written, running_server, write_stores
+from tests.mlflow_versions.stores import Opened, Written, running_server, write_stores
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +64,14 @@ def store_of(written, server_of, tmp_path_factory: pytest.TempPathFactory) -> Ca
         return (f"sqlite:///{folder / 'mlflow.db'}" if kind == "sqlite" else str(folder / "mlruns")), folder
 
     return get
+
+
+@pytest.fixture(scope="session")
+def opened(request, written, store_of) -> Iterator[Opened]:
+    """The store; on disk it is as it was once the tests have read it."""
+    version, kind = request.param
+    uri, folder = store_of(version, kind)
+    before = fingerprint(folder) if kind != "server" else {}
+    yield Opened(uri, written(version).ids[kind], kind)
+    if kind != "server":
+        assert fingerprint(folder) == before

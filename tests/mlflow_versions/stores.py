@@ -14,12 +14,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import requests
 from filelock import FileLock
 
-from tests.mlflow_versions.environments import clean_environment, python_of
+from copilot.integrations.mlflow_client import MlflowSource
+from copilot.utils.config import MlflowSettings
+from tests.mlflow_versions.environments import VERSIONS, clean_environment, python_of
 
 KINDS = ("server", "sqlite", "folder")
+EVERY = [pytest.param((version, kind), id=f"{version}-{kind}") for version in VERSIONS for kind in KINDS]
+every_store = pytest.mark.parametrize("opened", EVERY, indirect=True)
+writable_store = pytest.mark.parametrize("opened", [p for p in EVERY if "sqlite" not in p.id], indirect=True)
 WRITER = Path(__file__).with_name("writer.py")
 PATIENCE_S = 120
 
@@ -34,6 +40,16 @@ class Written:
     root: Path
     ids: dict[str, dict[str, str]]
     url: str | None = None
+
+
+class Opened:
+    """One store of one version: ours to read it, and what was written."""
+
+    def __init__(self, uri: str, ids: dict[str, str], kind: str) -> None:
+        self.uri, self.ids, self.kind = uri, ids, kind
+        self.version = tuple(int(part) for part in ids["mlflow"].split(".")[:2])
+        self.settings = MlflowSettings(tracking_uri=uri, timeout_s=30)
+        self.source = MlflowSource(self.settings)
 
 
 def write_stores(version: str, shared: Path, stack: contextlib.ExitStack) -> Written:

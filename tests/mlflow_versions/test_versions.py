@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from copilot.analyzer import CopilotAnalyzer
 from copilot.errors import InputError, NotFoundError
-from copilot.integrations.mlflow_client import MlflowSource
-from copilot.utils.config import MlflowSettings
-from tests.integrations.mlflow_stores import fingerprint
 from tests.mlflow_versions import writer
-from tests.mlflow_versions.environments import VERSIONS
-from tests.mlflow_versions.stores import KINDS
+from tests.mlflow_versions.stores import every_store
 
 pytestmark = pytest.mark.slow
-EVERY = [pytest.param((version, kind), id=f"{version}-{kind}") for version in VERSIONS for kind in KINDS]
-
-
-class Opened:
-    """One store of one version: ours to read it, and what was written."""
-
-    def __init__(self, uri: str, ids: dict[str, str], kind: str) -> None:
-        self.uri, self.ids, self.kind = uri, ids, kind
-        self.version = tuple(int(part) for part in ids["mlflow"].split(".")[:2])
-        self.settings = MlflowSettings(tracking_uri=uri, timeout_s=30)
-        self.source = MlflowSource(self.settings)
-
-
-@pytest.fixture(scope="module")
-def opened(request, written, store_of) -> Iterator[Opened]:
-    """The store; on disk it is as it was once the tests have read it."""
-    version, kind = request.param
-    uri, folder = store_of(version, kind)
-    before = fingerprint(folder) if kind != "server" else {}
-    yield Opened(uri, written(version).ids[kind], kind)
-    if kind != "server":
-        assert fingerprint(folder) == before
-
-
-every_store = pytest.mark.parametrize("opened", EVERY, indirect=True)
 
 
 @every_store

@@ -122,7 +122,9 @@ class ServerStore:
         if served is None:
             put_artifact(uri, run_id, path, content, self._patience)
         else:
-            self._answer(self._request("PUT", f"{SERVED}{quote(served)}/{path}", data=content))
+            response = self._request("PUT", f"{SERVED}{quote(served)}/{path}", data=content)
+            if response.status_code >= 300:  # what it answers when all is well is empty since 3.x
+                self._answer(response)
 
     def registered_models(self) -> list[RegisteredModel]:
         pages = self._pages("GET", "registered-models/search", {"max_results": 100})
