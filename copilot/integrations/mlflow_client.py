@@ -302,7 +302,10 @@ class MlflowSource:
         wanted = partial(_is_wanted, train=train, val=val)
         info, series = self._store.run_with_series(run_id, wanted, workers)
         self._seen[run_id] = info
-        return RunHistory.from_series(series, name=info.name, params=info.params, train_pattern=train, val_pattern=val)
+        told = ["The run is deleted in MLflow."] if info.deleted else []
+        return RunHistory.from_series(
+            series, name=info.name, params=info.params, train_pattern=train, val_pattern=val, warnings=told
+        )
 
     def _registered(self, uri: str, name: str, version: str | None, alias: str | None) -> ResolvedModel:
         model = self._store.registered_model(name)

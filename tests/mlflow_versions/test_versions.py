@@ -24,12 +24,14 @@ def test_runs(opened):
     own_tags = {name: value for name, value in main.tags.items() if not name.startswith("mlflow.")}
     assert own_tags == {"team": "vision", "notes/hostile": "<script> [31m hi"}
     assert main.note == "Looks *good*. Keep it."
-    assert main.metrics == {"train_loss": writer.TRAIN[11], "val_loss": writer.VAL[11], "system/cpu": 50}
+    odd = {f"system/{name}": value for name, value in writer.ODD.items()}
+    latest = {"train_loss": writer.TRAIN[11], "val_loss": writer.VAL[11], "system/cpu": 50} | odd
+    assert main.metrics == pytest.approx(latest, nan_ok=True, abs=0, rel=0)
     times = (writer.START_MS / 1000, writer.START_MS / 1000 + 60)
     assert (main.status, main.start_time, main.end_time) == ("FINISHED", *times)
     assert (main.parent_run_id, child.parent_run_id, child.status) == (None, ids["main"], "FAILED")
     assert [run.run_id for run in source.children(ids["main"])] == [ids["child"]]
-    assert source.run(ids["main"]) == main
+    assert str(source.run(ids["main"])) == str(main)
     assert main.experiment_id == ids["experiment"]
 
 
@@ -40,6 +42,8 @@ def test_deleted_runs_are_known_by_their_id(opened):
     assert (deleted.name, deleted.deleted) == ("mistake", True)
     assert (restored.name, restored.deleted) == ("no mistake", False)
     assert source.history(ids["deleted"]).epochs.tolist() == list(writer.EPOCHS)
+    assert source.history(ids["deleted"]).warnings == ("The run is deleted in MLflow.",)
+    assert source.history(ids["restored"]).warnings == ()
 
 
 @every_store
@@ -92,7 +96,7 @@ def test_artifacts(opened):
     assert source.artifacts(run_id)[0].size == len(writer.FILES["config.json"])
     assert [a.path for a in source.artifacts(run_id, "plots")] == ["plots/deep"]
     assert [a.path for a in source.artifacts(run_id, "plots/deep")] == ["plots/deep/curve.txt"]
-    assert source.artifacts(opened.ids["local"]) == []
+    assert source.artifacts(opened.ids["deleted"]) == []
     with pytest.raises(NotFoundError):
         source.artifacts("f" * 32)
     for outside in ("..", "plots/../../..", "/etc", "a\\..\\b"):

@@ -15,6 +15,7 @@ EPOCHS = range(12)
 NAN_EPOCH, INF_EPOCH, TWICE = 3, 6, 4
 TRAIN = {e: 1 / (e + 1) for e in EPOCHS}
 VAL = {e: 0.5 + (e - 5) ** 2 / 50 for e in EPOCHS} | {NAN_EPOCH: float("nan"), INF_EPOCH: float("inf")}
+ODD = {"nan": float("nan"), "inf": float("inf"), "minus inf": float("-inf"), "tiny": 5e-324}
 EXPERIMENT, LOCAL_EXPERIMENT = "digits, <b>first</b> try", "artifacts beside the store"
 PARAMS = {"lr": "0.1", "optimizer/name": "sgd ü"}
 TAGS = {
@@ -32,6 +33,7 @@ def points() -> list[tuple[str, float, int, int]]:
     rows = [("train_loss", v, START_MS + 1000 * e, e) for e, v in TRAIN.items()]
     rows += [("val_loss", v, START_MS + 1000 * e + 500, e) for e, v in VAL.items()]
     rows += [("system/cpu", 50.0, START_MS + 1000 * e, e) for e in EPOCHS]
+    rows += [(f"system/{name}", value, START_MS, 0) for name, value in ODD.items()]
     rows.append(("train_loss", 99.0, START_MS + 1000 * TWICE - 500, TWICE))
     random.Random(0).shuffle(rows)
     return rows
@@ -51,7 +53,8 @@ def write(uri: str, artifacts: str) -> dict[str, str]:
         client.log_text(ids["main"], text, path)
     ids["local_experiment"] = client.create_experiment(LOCAL_EXPERIMENT, artifact_location=artifacts)
     ids["local"] = _run(client, ids["local_experiment"], "beside")
-    ids["tagged"] = _run(client, ids["local_experiment"], "to be tagged", TAGS)
+    one_by_one = client.create_experiment("judged one by one", artifact_location=f"{artifacts}-too")
+    ids["tagged"] = _run(client, one_by_one, "to be tagged", TAGS)
     if version >= (2, 4):
         _dataset(client, ids["main"])
     if not uri.startswith("file:") or version >= (2, 0):

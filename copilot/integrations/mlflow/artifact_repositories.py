@@ -75,7 +75,7 @@ def upload(uri: str, path: str, content: bytes, patience_s: float = UPLOAD_S) ->
         The client failed, or did not finish in time.
     """
     public = clean_text(without_credentials(uri), 300)
-    if urlsplit(uri).scheme in ("mlflow-artifacts", "http", "https"):
+    if re.match(r"(?i)(mlflow-artifacts|https?):", uri):
         raise InputError(f"The artifacts lie at {public}, behind a tracking server.", USE_SERVER)
     answers: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 

@@ -26,7 +26,7 @@ def local_folder(uri: str, run_id: str, start: Path | None = None) -> Path:
     ----------
     uri : str
     run_id : str
-        Must be a part of the path: a store is not believed that names some other folder of this machine.
+        The path must end in ``<run_id>/artifacts``, as MLflow's do: a store is not believed that names another folder.
     start : Path, optional
         What a relative path counts from. Default: such a path is refused.
 
@@ -43,7 +43,7 @@ def local_folder(uri: str, run_id: str, start: Path | None = None) -> Path:
     except ValueError:
         path = Path()
     path = start / path if start is not None else path
-    if not path.is_absolute() or run_id not in path.parts or ".." in path.parts:
+    if not path.is_absolute() or path.parts[-2:] != (run_id, "artifacts") or ".." in path.parts:
         raise InputError(f"The artifacts lie at {_public(uri)}, which is not a path of this machine.", USE_SERVER)
     return path
 

@@ -193,7 +193,7 @@ def make_run(
         end_time=seconds(end_ms),
         params=cleaned(params),
         tags=cleaned(raw_tags.items()),
-        metrics={clean_text(key): float(value) for key, value in metrics},
+        metrics={clean_text(key): float(_with_infinity(value)) for key, value in metrics},
         parent_run_id=raw_tags.get("mlflow.parentRunId"),
         datasets=tuple(datasets),
         model_uris=tuple(clean_text(uri) for uri in logged),
@@ -240,8 +240,7 @@ def make_dataset(name: Any, digest: Any, context: Any, source: Any) -> DatasetIn
 def make_series(name: str, rows: Sequence[tuple[Any, Any, Any]]) -> LoggedSeries:
     """A series from rows of (value, step, milliseconds since 1970)."""
     values, steps, times = np.array(rows, dtype=float).reshape(-1, 3).T
-    values = np.where(np.abs(values) >= LARGEST, np.copysign(np.inf, values), values)
-    return LoggedSeries(clean_text(name), values, steps, times / 1000)
+    return LoggedSeries(clean_text(name), _with_infinity(values), steps, times / 1000)
 
 
 def make_versions(versions: Iterable[ModelVersion]) -> tuple[ModelVersion, ...]:
@@ -288,6 +287,10 @@ def nearest(name: str, known: Sequence[str]) -> str:
 def cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
     """Texts by name, fit to be shown."""
     return {clean_text(key): clean_text(without_credentials(str(value)), TEXT_LENGTH) for key, value in pairs}
+
+
+def _with_infinity(values: Any) -> Any:
+    return np.where(np.abs(values) >= LARGEST, np.copysign(np.inf, values), values)
 
 
 def _model_paths(history: str) -> list[str]:

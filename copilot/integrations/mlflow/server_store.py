@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import threading
@@ -15,7 +16,7 @@ import requests
 from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.artifact_repositories import SERVED, put_artifact, served_path
-from copilot.integrations.mlflow.local_artifacts import safe_path
+from copilot.integrations.mlflow.local_artifacts import MAX_LISTED, safe_path
 from copilot.integrations.mlflow.records import (
     PROMPT_TAG,
     ArtifactInfo,
@@ -101,10 +102,9 @@ class ServerStore:
     def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
         query = {"run_id": self.run(run_id).run_id, "run_uuid": run_id} | ({"path": safe_path(path)} if path else {})
         pages = self._pages("GET", "artifacts/list", query)
+        files = itertools.islice((f for page in pages for f in page.get("files", [])), MAX_LISTED)
         return self._parsed(
-            lambda: make_artifacts(
-                (f["path"], f.get("is_dir", False), f.get("file_size")) for page in pages for f in page.get("files", [])
-            )
+            lambda: make_artifacts((f["path"], f.get("is_dir", False), f.get("file_size")) for f in files)
         )
 
     def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
@@ -118,7 +118,7 @@ class ServerStore:
         if info.get("lifecycle_stage") == "deleted":
             raise InputError(f"The run {run_id} is deleted; it is not written to.", "Restore it first.")
         uri = str(info.get("artifact_uri") or "")
-        served = served_path(uri, self._url)
+        served = self._parsed(served_path, uri, self._url)
         if served is None:
             put_artifact(uri, run_id, path, content, self._patience)
         else:
