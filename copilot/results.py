@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from copilot.core.comparisons.document import Comparison
+from copilot.core.comparisons.leaderboard import LeaderboardRow, Order, leaderboard
 from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation
 from copilot.errors import InputError
 from copilot.reporting import render
@@ -147,6 +148,16 @@ class AnalysisList(list[AnalysisResult]):
         super().__init__(results)
         self.failed = failed or {}
         self.comparison = comparison
+
+    def leaderboard(self, by: Order = "best") -> tuple[LeaderboardRow, ...]:
+        """The compared runs in order, the better first; empty where no verb compared them. See `leaderboard`."""
+        return leaderboard(self.comparison, by) if self.comparison is not None else ()
+
+    def ordered(self, by: Order = "best") -> AnalysisList:
+        """The same runs in the order of `leaderboard`."""
+        place = {row.run_id: i for i, row in enumerate(self.leaderboard(by))}
+        in_order = sorted(self, key=lambda r: place.get(r.analysis.subject.run_id, len(place)))
+        return AnalysisList(in_order, self.failed, self.comparison)
 
     def to_json(self, indent: int | None = 2) -> str:
         """``{"schema_version", "analyses": [...]}``, ``failed`` runs, and the ``comparison`` where there is one."""

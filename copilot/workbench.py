@@ -141,6 +141,8 @@ class Workbench:
                 parent_run_id=runs[run_id].parent_run_id,
                 tags=runs[run_id].tags,
                 verdict=result.diagnosis.verdict,
+                datasets=tuple((d.context, d.name, d.digest) for d in runs[run_id].datasets),
+                started=runs[run_id].start_time,
             )
             for run_id, result in zip(histories, results, strict=True)
         )

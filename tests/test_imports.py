@@ -48,6 +48,7 @@ LAYERS = [
     ["copilot.chat"],
     ["copilot.health"],
     ["copilot.workbench"],
+    ["copilot.group_verbs"],
     ["copilot.analyzer"],
     ["copilot.jobs"],
     ["copilot.demo"],

@@ -1,9 +1,9 @@
-"""Commands about runs: analyze, scan, compare, crossval, report, ask."""
+"""Commands about runs: analyze, scan, report, ask."""
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Mapping
 
 import click
 
@@ -35,41 +35,28 @@ def analyze(
 @click.command()
 @click.option("--experiment", metavar="NAME", help="Default: mlflow.experiment_name of the settings.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many runs, newest first.")
+@click.option(
+    "--sort",
+    type=click.Choice(["attention", "best", "gap"]),
+    default="attention",
+    show_default=True,
+    help="What needs attention first, or a leaderboard by the best value or the smallest gap.",
+)
+@click.option("--quantity", metavar="NAME", help="Compare by this, such as accuracy. Default: what most runs have.")
 @FAIL_ON
 @common()
-def scan(session: Session, experiment: str | None, limit: int | None, fail_on: str | None) -> int:
+def scan(
+    session: Session,
+    experiment: str | None,
+    limit: int | None,
+    sort: str,
+    quantity: str | None,
+    fail_on: str | None,
+) -> int:
     """Judge every run of an experiment, and what they say together."""
     with session.progress("Reading runs") as progress:
-        results = session.analyzer().scan(experiment, limit=limit, progress=progress)
-    _show_many(session, results)
-    return exit_code(results, fail_on)
-
-
-@click.command()
-@click.argument("runs", nargs=-1, metavar="RUN RUN...")
-@click.option("--baseline", metavar="ID", help="Run that the others are measured against. Default: the first.")
-@FAIL_ON
-@common()
-def compare(session: Session, runs: tuple[str, ...], baseline: str | None, fail_on: str | None) -> int:
-    """Judge the named runs, side by side and against a baseline."""
-    if baseline is not None:
-        session.one_run(baseline=baseline)
-    with session.progress("Reading runs") as progress:
-        results = session.analyzer().compare(runs, baseline, progress=progress)
-    _show_many(session, results)
-    return exit_code(results, fail_on)
-
-
-@click.command()
-@click.option("--parent-run", metavar="ID", required=True, help="Run that holds the folds as child runs.")
-@FAIL_ON
-@common()
-def crossval(session: Session, parent_run: str, fail_on: str | None) -> int:
-    """Judge the folds of a cross-validation, and how well they agree."""
-    session.one_run(parent_run=parent_run)
-    with session.progress("Reading folds") as progress:
-        results = session.analyzer().crossval(parent_run, progress=progress)
-    _show_many(session, results)
+        results = session.analyzer().scan(experiment, limit=limit, quantity=quantity, progress=progress)
+    show_many(session, results if sort == "attention" else results.ordered(sort), sort)
     return exit_code(results, fail_on)
 
 
@@ -137,17 +124,28 @@ def _show(session: Session, result) -> None:
     session.emit(result.to_json() if session.format == "json" else str(render(result.analysis, session.format)))
 
 
-def _show_many(session: Session, results) -> None:
+def show_many(session: Session, results, sort: str = "attention") -> None:
+    """Print many runs and what they say together: by attention, or as a leaderboard."""
     from copilot.cli.tables import group_markdown, group_table, markdown_rows, runs_table
 
     analyses, together = [r.analysis for r in results], results.comparison
     if session.format == "json":
         session.emit(results.to_json())
+    elif sort != "attention":
+        from copilot.cli.comparison_tables import leaderboard_view
+
+        session.show(leaderboard_view(results.leaderboard(sort), together, session.format == "markdown"))
     elif session.format == "markdown":
         below = f"\n\n{group_markdown(together)}" if together else ""
         session.emit(markdown_rows(analyses) + below)
     else:
         session.show(group_table(runs_table(analyses), together) if together else runs_table(analyses))
-    for run_id, reason in results.failed.items():
-        if not session.quiet:
-            print(f"Left out {run_id}: {reason}", file=sys.stderr)  # noqa: T201 - a line on stderr
+    tell_left_out(session, results.failed)
+
+
+def tell_left_out(session: Session, failed: Mapping[str, str]) -> None:
+    """A line on stderr for each run that could not be read."""
+    from copilot.utils.validators import clean_text
+
+    for run_id, reason in failed.items():
+        session.note(f"Left out {clean_text(run_id, 60)}: {clean_text(reason, 400)}")

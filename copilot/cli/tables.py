@@ -84,14 +84,19 @@ def _papers(item: Recommendation) -> str:
 
 
 def group_table(runs: Table, together: Comparison) -> Group:
-    """Many runs and what they say together; checks with nothing to say share one dim line."""
+    """Many runs and what they say together."""
+    return Group(runs, *group_parts(together))
+
+
+def group_parts(together: Comparison) -> list[Any]:
+    """What runs say together; checks with nothing to say share one dim line."""
     told, silent = _told(together)
-    parts: list[Any] = [runs]
+    parts: list[Any] = []
     if told:
         parts += [Text("Together", style="bold"), _findings(told), *_to_do(together.recommendations)]
     if silent:
         parts.append(Text(f"Not judged: {silent}", style="dim"))
-    return Group(*parts)
+    return parts
 
 
 def group_markdown(together: Comparison) -> str:
