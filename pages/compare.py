@@ -5,6 +5,7 @@ import streamlit as st
 from copilot.results import AnalysisList
 from copilot.ui import compare_view, state
 from copilot.ui.compare_picker import MAX_RUNS, axis, baseline_id, choose_runs, pick_axis, pick_baseline
+from copilot.ui.frame import PAGE
 from copilot.ui.notices import guard, notice, plain
 from copilot.ui.pickers import no_store
 from copilot.ui.together import together
@@ -24,6 +25,10 @@ def show() -> None:
     if len(named) > MAX_RUNS:
         st.caption(f"The first {MAX_RUNS} of {len(named)} runs are shown.")
     failed(results)
+    if len(results) < 2:
+        st.caption("Only one of the runs can be shown, and a comparison takes two. Choose another.")
+        choose_runs({r.analysis.subject.run_id: r.analysis.subject.run_name or "" for r in results})
+        return
     compared(results)
 
 
@@ -50,7 +55,8 @@ def compared(results: AnalysisList) -> None:
         notice("show_chart", "No curves to compare", "None of these runs logged a metric by epoch. Choose others.")
     else:
         compare_view.curves(beside, quantity)
-        compare_view.reached(found, quantity)
+        if opened := compare_view.reached(found, quantity):
+            st.switch_page(PAGE["run"], query_params=state.link(opened))
     compare_view.differing(beside)
     if quantity is not None:
         compare_view.against(beside, quantity)

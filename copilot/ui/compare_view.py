@@ -85,23 +85,26 @@ def curves(beside: SideBySide, quantity: QuantityBeside) -> None:
                 st.markdown(f"- {plain(label)}: {plain(reason)}")
 
 
-def reached(found: Comparison, quantity: QuantityBeside) -> None:
-    """What each run reached, a row a run, with the mark that it has in the chart."""
+def reached(found: Comparison, quantity: QuantityBeside) -> str | None:
+    """What each run reached, a row a run, with the mark that it has in the chart; the run that was clicked."""
     beside, dark = found.side_by_side, st.context.theme.type == "dark"
     marks = [run_mark(i) for i in range(len(beside.labels))]
     frame = pd.DataFrame([_row(found, run, i, quantity, beside) for i, run in enumerate(found.runs)])
     frame = frame.drop(columns=[c for c in frame if c not in ("Mark", "Run") and frame[c].isna().all()])
     colours = [f"color: {m.dark if dark else m.light}; font-weight: 700" for m in marks]
-    st.dataframe(
+    clicked = st.dataframe(
         frame.style.apply(lambda _: colours, subset=["Mark"]),
         hide_index=True,
         column_config=_columns(quantity, beside.unit),
         placeholder="",
+        on_select="rerun",
+        selection_mode="single-cell",
         row_height=_ROW,
         height=min(_ROW * (len(frame) + 1) + 2, 520),
         key="compare-reached",
         alt="Compared runs with verdict, best and last values, and gaps",
-    )
+    ).selection.cells
+    return found.runs[clicked[0][0]].run_id if clicked else None
 
 
 def _row(found: Comparison, run: ComparedRun, i: int, quantity: QuantityBeside, beside: SideBySide) -> dict:
@@ -140,7 +143,7 @@ def _columns(quantity: QuantityBeside, unit: str) -> dict:
     at = {"epoch": "Best epoch", "step": "Best step", "s": "Best after"}[unit]
     return {
         "Mark": c.TextColumn("", width=36, help="As in the chart."),
-        "Run": c.TextColumn(width=190),
+        "Run": c.TextColumn(width=190, help="Click a cell to open its run."),
         "Verdict": c.TextColumn(width=125),
         "Best": c.NumberColumn("Best validation", format=value, help=f"The {better} validation value."),
         "At": c.TextColumn(at) if unit == "s" else c.NumberColumn(at, format="%.10g"),
@@ -192,7 +195,10 @@ def _same(parts: Sequence[tuple[str, Differences]]) -> None:
 
 def against(beside: SideBySide, quantity: QuantityBeside) -> None:
     """A parameter against the best value and the gap, from five runs on."""
-    names = [d.name for d in beside.params.differ if not d.identifies and len(set(d.values) - {None}) > 1]
+    settings = [d for d in beside.params.differ if not d.identifies and len(set(d.values) - {None}) > 1]
+    names = [
+        d.name for d in sorted(settings, key=lambda d: -min(len(set(d.values) - {None}), 3))
+    ]  # points over columns
     if len(beside.labels) < _POINTS_FROM or not names or not any(run.val_values for run in quantity.runs):
         return
     st.subheader("What came of it", anchor=False)
