@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _CLEAR = "rgba(0,0,0,0)"
+LEGEND_UP_TO = 8  # runs; the legend of more would be larger than the chart, and the table shows the same marks
 _LEGEND_NAME = 28  # characters
 _TITLES: dict[Axis, str] = {"epoch": "epoch", "step": "step", "time": "{} since the start of the run"}
 _LOG_FROM = 30  # a parameter whose largest value is this many times its smallest lies on a log axis
@@ -66,6 +67,7 @@ def overlay_figure(
     shown = [side for run in quantity.runs for side in ((run.train, run.val) if training else (run.val,))]
     positive = all(v is None or v > 0 for side in shown for v in side)
     _lay_out(figure, colours, _TITLES[beside.axis].format(unit))
+    figure.update_layout(showlegend=len(quantity.runs) <= LEGEND_UP_TO)
     figure.update_yaxes(
         title=escape(axis_label(quantity.quantity).removesuffix(" (%)")),
         type="log" if log_scale and positive else "linear",
@@ -218,7 +220,7 @@ def _lay_out(figure: Figure, colours: ChartColours, x_title: str) -> None:
         hovermode="closest",
         hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.grid, "font": {"color": colours.text}},
         font={"color": colours.text},
-        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "maxheight": 0.3, "title": {"text": ""}},
+        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top"},
         plot_bgcolor=_CLEAR,
         paper_bgcolor=_CLEAR,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
@@ -16,8 +16,11 @@ from copilot.utils.validators import clean_text
 MAX_RUNS = 24
 
 
-def choose_runs(names: Mapping[str, str]) -> None:
-    """Pick runs of an experiment; those in the address are picked already. `names` tells them by id, where known."""
+def choose_runs(names: Mapping[str, str], gone: Collection[str] = ()) -> None:
+    """Pick runs of an experiment; those in the address are picked already, but for those that are `gone`.
+
+    `names` tells them by id, where they are known.
+    """
     experiment = pick_experiment()
     if experiment is None:
         notice(
@@ -25,7 +28,7 @@ def choose_runs(names: Mapping[str, str]) -> None:
         )
         return
     found = {r.run_id: clean_text(r.name, 60) for r in state.runs(experiment)}
-    chosen = state.compared_ids()
+    chosen = [i for i in state.compared_ids() if i not in gone]
     options = distinct({**found, **{i: names.get(i) or found.get(i) or clean_text(i, 60) for i in chosen}})
     if len(options) < 2:
         notice("inbox", "Nothing to compare yet", "This experiment has fewer than two runs. Pick another one.")

@@ -18,7 +18,7 @@ from copilot.core.comparisons.document import (
 )
 from copilot.core.comparisons.leaderboard import ORDERS, leaderboard
 from copilot.core.naming import is_fraction
-from copilot.reporting.comparison_charts import overlay_figure, setting_figure
+from copilot.reporting.comparison_charts import LEGEND_UP_TO, overlay_figure, setting_figure
 from copilot.reporting.palette import VERDICT_STYLES, run_mark
 from copilot.reporting.words import (
     difference_text,
@@ -32,7 +32,8 @@ from copilot.ui.notices import plain
 
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"], "responsive": True}
 _CLEAR_UP_TO = 6  # runs up to which training curves do not hide those of validation
-_ROW = 36  # pixels
+_MOST_ROWS = 14  # of a table; more are scrolled to
+_TALL = 520  # pixels
 _POINTS_FROM = 5  # runs from which a setting is drawn against what came of it
 
 
@@ -50,7 +51,7 @@ def headline(found: Comparison) -> None:
     if by_gap.gap is not None:
         smallest = "It also has" if by_gap.run_id == by_best.run_id else f"{plain(labels[by_gap.run_id])} has"
         text += f" {smallest} the smallest gap to training: {difference_text(by_gap.gap, quantity)}."
-    st.markdown(text)
+    st.markdown(text.replace(" %", "\u00a0%"))
 
 
 def pick_quantity(beside: SideBySide) -> QuantityBeside:
@@ -77,7 +78,8 @@ def curves(beside: SideBySide, quantity: QuantityBeside) -> None:
     figure = overlay_figure(beside, quantity, training=training, log_scale=log_scale, dark=dark)
     figure.update_layout(height=440)
     st.plotly_chart(figure, config=_CONFIG, key="compare-curves", alt=f"{name} of {len(beside.labels)} runs")
-    lines = "Solid: validation, its best value marked." + (" Dotted: training." if training else "")
+    legend = "" if len(beside.labels) <= LEGEND_UP_TO else "The table below names the marks. "
+    lines = f"{legend}Solid: validation, its best value marked." + (" Dotted: training." if training else "")
     st.caption(f"{lines}{' Values between logged ones are interpolated.' if quantity.interpolated else ''}")
     if beside.off_axis:
         with st.expander(f"{len(beside.off_axis)} not on this axis", icon=":material/info:"):
@@ -92,19 +94,27 @@ def reached(found: Comparison, quantity: QuantityBeside) -> str | None:
     frame = pd.DataFrame([_row(found, run, i, quantity, beside) for i, run in enumerate(found.runs)])
     frame = frame.drop(columns=[c for c in frame if c not in ("Mark", "Run") and frame[c].isna().all()])
     colours = [f"color: {m.dark if dark else m.light}; font-weight: 700" for m in marks]
+    styled = frame.style.apply(lambda _: colours, subset=["Mark"])
+    if "Verdict" in frame:
+        verdicts = [VERDICT_STYLES.get(run.verdict or "") for run in found.runs]
+        words = [f"color: {v.dark if dark else v.light}; font-weight: 600" if v else "" for v in verdicts]
+        styled = styled.apply(lambda _: words, subset=["Verdict"])
     clicked = st.dataframe(
-        frame.style.apply(lambda _: colours, subset=["Mark"]),
+        styled,
         hide_index=True,
         column_config=_columns(quantity, beside.unit),
         placeholder="",
         on_select="rerun",
         selection_mode="single-cell",
-        row_height=_ROW,
-        height=min(_ROW * (len(frame) + 1) + 2, 520),
+        height=_height(len(frame)),
         key="compare-reached",
         alt="Compared runs with verdict, best and last values, and gaps",
     ).selection.cells
     return found.runs[clicked[0][0]].run_id if clicked else None
+
+
+def _height(rows: int) -> int | str:
+    return "content" if rows <= _MOST_ROWS else _TALL
 
 
 def _row(found: Comparison, run: ComparedRun, i: int, quantity: QuantityBeside, beside: SideBySide) -> dict:
@@ -179,8 +189,7 @@ def _settings(rows: Sequence[tuple[str, tuple[str | None, ...], bool]], labels: 
         hide_index=True,
         column_config=config,
         placeholder="",
-        row_height=_ROW,
-        height=min(_ROW * (len(rows) + 1) + 2, 470),
+        height=_height(len(rows)),
         key="compare-settings",
         alt="Settings that differ between the runs",
     )

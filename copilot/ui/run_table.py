@@ -122,6 +122,7 @@ def _board_columns(board: Sequence[LeaderboardRow]) -> dict:
     c, quantity = st.column_config, board[0].quantity or ""
     share, name = is_fraction(quantity), quantity_name(quantity)
     return {
+        "Likely cause": c.TextColumn(width=205),  # makes room for the rank
         "Rank": c.NumberColumn(width=60, help="Equal values share a rank."),
         "Best": c.NumberColumn(f"Best {name}", format="%.1f %%" if share else "%.4g", help="On validation."),
         "Gap": c.NumberColumn(

@@ -43,7 +43,7 @@ def _tables(page: AppTest) -> list:
 
 def test_the_answer_comes_first_then_curves_values_differences_and_findings(visit, ids):
     page = visit("compare", runs=ids("better", "worse", "fold 1"))
-    said = words(page)
+    said = words(page).replace("\u00a0", " ")
     assert "**better reaches the best validation accuracy: 92.0 %** at epoch 19." in said
     assert "What differs" in said
     assert "OVF205 Regression against the baseline" in said
@@ -108,6 +108,7 @@ def test_one_run_is_too_few_and_the_page_says_so(visit, ids):
     page = visit("compare", runs=f"{ids('better')},{'d' * 32}")
     assert "One run could not be read" in words(page)
     assert "a comparison takes two" in words(page)
+    assert page.multiselect(key="compare-runs").value == [ids("better")], "the one that is gone is not picked"
     assert not page.get("plotly_chart")
 
 

@@ -107,3 +107,9 @@ def test_a_setting_against_the_best_and_the_gap():
         "adam",
         "triangle-up",
     )
+
+
+def test_the_legend_gives_way_to_the_table_where_there_are_many_runs():
+    few, many = (_beside(*[_member(f"r{i}", val_loss=[2.0, 1.0 + i]) for i in range(n)]) for n in (8, 9))
+    assert overlay_figure(few, few.quantities[0]).layout.showlegend is True
+    assert overlay_figure(many, many.quantities[0]).layout.showlegend is False
