@@ -167,7 +167,7 @@ def test_ticked_runs_are_handed_over_once_their_comparison_is_asked_for(settings
     settings_file()
     ids = demo_runs[:2]
     page = AppTest.from_function(_bar, args=(ids,), default_timeout=60).run()
-    assert page.markdown[-1].value == "asked for "
+    assert page.markdown[-1].value == "asked for"
     page.button(key="compare").click().run()
     assert not page.exception
     assert page.markdown[-1].value == f"asked for {','.join(ids)}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -12,58 +12,16 @@ import numpy as np
 
 from copilot.core.checks.base import BaseCheck, percent
 from copilot.core.comparisons.document import Axis
-from copilot.core.comparisons.params import fold_number
+from copilot.core.comparisons.members import GroupMember, RegisteredVersion
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
 from copilot.core.pairs import Pair
-from copilot.core.set_sizes import set_size
 from copilot.core.statistics import noise_scale, tail_length
 from copilot.utils.names import told_apart
 from copilot.utils.validators import clean_text
 
-NAME_LENGTH = 60
 _COUNTED = ("runs", "folds", "images", "sizes", "configurations", "parameters", "cross-validations")
-
-
-@dataclass(frozen=True)
-class GroupMember:
-    """One run of a group: its history and what the tracking store says of it. Text is as it was logged.
-
-    ``datasets`` are its inputs, each as context, name and digest; ``started`` is in seconds since 1970.
-    """
-
-    history: RunHistory
-    run_id: str | None = None
-    run_name: str | None = None
-    parent_run_id: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    verdict: str | None = None
-    datasets: tuple[tuple[str, str, str], ...] = ()
-    started: float | None = None
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        return self.history.params
-
-    @property
-    def label(self) -> str:
-        """The run's name, which others of its group may have too: sentences take `RunGroup.labels`."""
-        return clean_text(self.run_name or self.run_id or self.history.name, NAME_LENGTH)
-
-    @cached_property
-    def fold(self) -> int | None:
-        """The number of its fold where a parameter or tag says so."""
-        found = fold_number(self.params)
-        return fold_number(self.tags) if found is None else found
-
-    @cached_property
-    def n_train(self) -> int | None:
-        return set_size(self.params, "train")
-
-    @cached_property
-    def n_val(self) -> int | None:
-        return set_size(self.params, "val")
 
 
 @dataclass(frozen=True)
@@ -116,17 +74,6 @@ class Measured:
     def size(self, points: float, share: float, around: float) -> float:
         """The cost difference that counts: `points` of a score, or `share` of a loss of about `around`."""
         return points if self.bounded else share * max(abs(around), 1e-12)
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """A version as the registry has it; ``reason`` says why its run could not be read."""
-
-    version: str
-    run_id: str | None
-    stage: str = ""
-    aliases: tuple[str, ...] = ()
-    reason: str = ""
 
 
 @dataclass(frozen=True)
