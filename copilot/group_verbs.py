@@ -10,8 +10,8 @@ from copilot.utils.validators import clean_text
 from copilot.workbench import Progress, Workbench
 
 if TYPE_CHECKING:
-    from copilot.core.comparisons.base import RegisteredVersion
     from copilot.core.comparisons.leaderboard import LeaderboardRow
+    from copilot.core.comparisons.members import RegisteredVersion
     from copilot.integrations.mlflow_client import RegisteredModel
     from copilot.results import AnalysisList
 
@@ -139,7 +139,7 @@ class GroupVerbs(Workbench):
         InputError
             It has no version, or none of them has that quantity on validation.
         """
-        from copilot.core.comparisons.base import RegisteredVersion
+        from copilot.core.comparisons.members import RegisteredVersion
 
         found = self._registered_model(model)
         if not found.versions:

@@ -10,8 +10,8 @@ import pytest
 from copilot.core.analysis import analyse
 from copilot.core.checks import load_checks
 from copilot.core.comparisons import load_all_checks
-from copilot.core.comparisons.base import RegisteredVersion
 from copilot.core.comparisons.compare import compare_runs
+from copilot.core.comparisons.members import RegisteredVersion
 from tests.core.comparisons.groups import group
 from tests.core.comparisons.groups import run as made_run
 

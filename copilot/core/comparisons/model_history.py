@@ -7,15 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from copilot.core.comparisons.base import (
-    ComparisonCheck,
-    Measured,
-    RegisteredVersion,
-    RunGroup,
-    counted,
-    listed,
-)
+from copilot.core.comparisons.base import ComparisonCheck, Measured, RunGroup, counted, listed
 from copilot.core.comparisons.document import ModelHistory, VersionRow
+from copilot.core.comparisons.members import RegisteredVersion
 from copilot.core.findings import Evidence, Outcome, numbered
 from copilot.core.history import axis_value
 from copilot.utils.validators import clean_text

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from copilot.core.comparisons.base import GroupMember, RunGroup, measure
+from copilot.core.comparisons.base import RunGroup, measure
 from copilot.core.comparisons.document import (
     Axis,
     Differences,
@@ -18,6 +18,7 @@ from copilot.core.comparisons.document import (
     RunCurves,
     SideBySide,
 )
+from copilot.core.comparisons.members import GroupMember
 from copilot.core.comparisons.params import as_number, is_identifier
 from copilot.core.history import axis_value
 from copilot.core.pairs import Pair

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from copilot.core.comparisons import load_all_checks
-from copilot.core.comparisons.base import RegisteredVersion
 from copilot.core.comparisons.compare import compare_runs
+from copilot.core.comparisons.members import RegisteredVersion
 from copilot.core.history import RunHistory
 from tests.core.comparisons.groups import GroupMember, group, run
 
