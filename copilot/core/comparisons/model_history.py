@@ -149,7 +149,9 @@ def _summary(
     text = f"{clean_text(model, 80)} has {counted(len(rows), 'version')}."
     if measured is not None and at is not None and best is not None:
         reached = f"{measured.say(measured.best[at])} validation {measured.quantity}"
-        text += f" Version {rows[best].version} is the best at {reached}, epoch {axis_value(measured.epoch[at])}."
+        alone = sum(r.best_value is not None for r in rows) == 1
+        does = "reaches" if alone else "is the best at"
+        text += f" Version {rows[best].version} {does} {reached}, epoch {axis_value(measured.epoch[at])}."
     worse = [r.version for r in rows if r.worse]
     if worse:
         text += f" Value or gap got worse beyond the noise with version {listed(worse, 6)}."

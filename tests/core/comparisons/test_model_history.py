@@ -94,3 +94,7 @@ def test_a_model_of_which_nothing_is_known():
     found = over([], _versions(None, None)).model_history
     assert (found.best, [v.best_value for v in found.versions]) == (None, [None, None])
     assert found.summary == "net has 2 versions. Without numbers: 1, 2."
+
+
+def test_a_version_alone_is_not_called_the_best():
+    assert "Version 1 reaches 90.0 %" in over(MEMBERS, _versions("a", None)).model_history.summary
