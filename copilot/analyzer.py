@@ -69,7 +69,7 @@ class CopilotAnalyzer(GroupVerbs):
             The tracking server is out of reach.
         """
         resolved = self.source.resolve(model_uri)
-        return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri, progress=progress)[0]
+        return self._analyse_one(resolved.run_id, kind="run", model_uri=resolved.model_uri)
 
     def watch(
         self,
@@ -143,9 +143,7 @@ class CopilotAnalyzer(GroupVerbs):
         if self.settings.mlflow.tracking_uri:
             try:
                 resolved = self.source.resolve(model_uri)
-                return self._analyse_runs(
-                    [resolved.run_id], kind="model", model_uri=resolved.model_uri, extra=outcomes
-                )[0]
+                return self._analyse_one(resolved.run_id, kind="model", model_uri=resolved.model_uri, extra=outcomes)
             except InputError:
                 pass  # a model file, or a run without curves: the suite's findings stand alone
         from copilot.core.history import RunHistory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.errors import InputError, NotFoundError
 from copilot.utils.validators import clean_text
 from copilot.workbench import Progress, Workbench
 
@@ -25,18 +25,23 @@ class GroupVerbs(Workbench):
         *,
         limit: int | None = None,
         quantity: str | None = None,
+        refresh: bool = False,
         progress: Progress = None,
     ) -> AnalysisList:
-        """Analyse every run of an experiment (default: the one in the settings), and compare them.
+        """Analyse every run of an experiment, and compare them.
 
         Parameters
         ----------
         experiment : str, optional
-            Name or id.
+            Name or id. Default: the one in the settings.
         limit : int, optional
-            At most so many runs, the newest first.
+            At most so many runs, newest first.
         quantity : str, optional
             What to compare the runs by, such as ``accuracy``. Default: what most of them have.
+        refresh : bool, default False
+            Read and judge every run again, also those that have not changed since the last scan.
+        progress : callable, optional
+            Called with a fraction from 0 to 1 and a line.
 
         Raises
         ------
@@ -44,9 +49,8 @@ class GroupVerbs(Workbench):
             No run has that quantity on validation.
         """
         runs = self.source.runs(self._experiment(experiment), limit=limit)
-        results = self._analyse_runs(
-            [r.run_id for r in runs], kind="run", together={"wanted": quantity}, progress=progress
-        )
+        listed, together = {r.run_id: r for r in runs}, {"wanted": quantity}
+        results = self._analyse_runs(listed, together=together, progress=progress, refresh=refresh)
         if quantity is not None and results.comparison is not None and results.comparison.subject.quantity is None:
             raise _no_such_quantity(quantity, results)
         return results
@@ -166,17 +170,13 @@ class GroupVerbs(Workbench):
     def _of_versions(
         self, model: str, versions: list[RegisteredVersion], quantity: str | None, progress: Progress
     ) -> AnalysisList:
-        from copilot.results import AnalysisList
-
         ids = list(dict.fromkeys(v.run_id for v in versions if v.run_id))
         together: dict[str, Any] = {"model": model, "versions": versions, "wanted": quantity}
         try:
-            results = self._analyse_runs(ids, kind="run", together=together, progress=progress)
-        except ToolError:
-            raise
+            results = self._analyse_runs(self.source.listed(ids), together=together, progress=progress)
         except InputError as error:  # the only run that there is cannot be read
-            results = AnalysisList(failed={ids[0]: str(error)})
-            results.comparison = self._compare({}, results, together)
+            results = self._analyse_runs({}, together=together)
+            results.failed[ids[0]] = str(error)
         results.comparison = with_reasons(results.comparison, results.failed)
         return results
 

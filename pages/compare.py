@@ -27,7 +27,7 @@ def show() -> None:
     failed(results)
     if len(results) < 2:
         st.caption("Only one of the runs can be shown, and a comparison takes two. Choose another.")
-        choose_runs({r.analysis.subject.run_id: r.analysis.subject.run_name or "" for r in results}, results.failed)
+        choose_runs({r.subject.run_id: r.subject.run_name or "" for r in results}, results.failed)
         return
     compared(results)
 

@@ -16,7 +16,7 @@ HINT = "Click a run to open it. Tick two or more to compare them."
 
 def compare_bar(ticked: Sequence[AnalysisResult]) -> tuple[str, ...]:
     """The bar below the table; the ids of the ticked runs once their comparison is asked for."""
-    names = distinct({r.analysis.subject.run_id: _name(r) for r in ticked})
+    names = distinct({r.subject.run_id: _name(r) for r in ticked})
     if len(names) < 2:
         one = next(iter(names.values()), None)
         st.caption(f"{plain(one)} is ticked. Tick one more to compare the two." if one else HINT)
@@ -28,5 +28,5 @@ def compare_bar(ticked: Sequence[AnalysisResult]) -> tuple[str, ...]:
 
 
 def _name(result: AnalysisResult) -> str:
-    subject = result.analysis.subject
+    subject = result.subject
     return clean_text(subject.run_name or subject.run_id, 60)

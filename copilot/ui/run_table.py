@@ -13,7 +13,7 @@ import streamlit as st
 
 from copilot.core.comparisons.document import Comparison
 from copilot.core.comparisons.leaderboard import ORDERS, LeaderboardRow, Order
-from copilot.core.findings import VERDICTS, Analysis, PairRecord
+from copilot.core.findings import VERDICTS
 from copilot.core.naming import is_fraction
 from copilot.reporting.palette import VERDICT_STYLES
 from copilot.reporting.words import cause_label, quantity_name, relative_time, verdict_label
@@ -21,7 +21,6 @@ from copilot.results import AnalysisResult
 from copilot.utils.validators import clean_text
 
 _ATTENTION = {"unstable": 0, "overfitting": 1, "underfitting": 2, "inconclusive": 3, "healthy": 4}
-_SPARK_POINTS = 40
 
 
 def counts(results: list[AnalysisResult]) -> None:
@@ -49,7 +48,7 @@ def filters(results: list[AnalysisResult]) -> list[AnalysisResult]:
         .lower()
     )
     kept = [r for r in results if not wanted or r.diagnosis.verdict in wanted]
-    return [r for r in kept if not text or text in _haystack(r.analysis)]
+    return [r for r in kept if not text or text in _haystack(r)]
 
 
 def pick_order(compared: Comparison | None) -> Order | None:
@@ -81,12 +80,12 @@ def run_table(results: list[AnalysisResult], board: Sequence[LeaderboardRow] = (
     ordered = sorted(
         results,
         key=lambda r: (
-            places.get(r.analysis.subject.run_id, len(places)),
+            places.get(r.subject.run_id, len(places)),
             _ATTENTION[r.diagnosis.verdict],
             -r.diagnosis.confidence,
         ),
     )
-    frame = pd.DataFrame([_row(r.analysis) | _placed(rows.get(r.analysis.subject.run_id)) for r in ordered])
+    frame = pd.DataFrame([_row(r) | _placed(rows.get(r.subject.run_id)) for r in ordered])
     frame = frame[["Rank", *frame.columns.drop("Rank")]] if "Rank" in frame else frame
     shown = frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()])
     selected = st.dataframe(
@@ -103,7 +102,7 @@ def run_table(results: list[AnalysisResult], board: Sequence[LeaderboardRow] = (
         key=_table_key(ordered),
         alt="Runs with verdict, confidence, gap, best epoch, onset, validation curve and likely cause",
     ).selection
-    opened = ordered[selected.cells[0][0]].analysis.subject.run_id if selected.cells else None
+    opened = ordered[selected.cells[0][0]].subject.run_id if selected.cells else None
     return Picked(opened, [ordered[row] for row in selected.rows])
 
 
@@ -133,7 +132,7 @@ def _board_columns(board: Sequence[LeaderboardRow]) -> dict:
 
 def _table_key(ordered: list[AnalysisResult]) -> str:
     """Changes with the rows: ticks are kept by position, and must not pass to other runs."""
-    ids = " ".join(str(r.analysis.subject.run_id) for r in ordered)
+    ids = " ".join(str(r.subject.run_id) for r in ordered)
     return f"runs-table-{zlib.crc32(ids.encode()):08x}"
 
 
@@ -142,36 +141,25 @@ def _colour(result: AnalysisResult) -> str:
     return style.dark if st.context.theme.type == "dark" else style.light
 
 
-def _haystack(analysis: Analysis) -> str:
-    d, s = analysis.diagnosis, analysis.subject
+def _haystack(result: AnalysisResult) -> str:
+    d, s = result.diagnosis, result.subject
     return " ".join(map(str, (s.run_name, s.run_id, d.verdict, *(cause_label(c.cause) for c in d.causes)))).lower()
 
 
-def _row(analysis: Analysis) -> dict:
-    d, subject = analysis.diagnosis, analysis.subject
-    leading = next((p for p in analysis.history.pairs if any(v is not None for v in p.val)), None)
-    gap = next((e for e in analysis.evidence if e.name == "gap_final" and e.unit == "fraction"), None)
-    best = next((e for e in analysis.evidence if e.name == "best_checkpoint"), None)
+def _row(result: AnalysisResult) -> dict:
+    d, subject, seen = result.diagnosis, result.subject, result.glance
     return {
         "Verdict": f"{VERDICT_STYLES[d.verdict].glyph} {verdict_label(d.verdict)}",
         "Run": clean_text(subject.run_name or subject.run_id, 60),
         "Confidence": round(d.confidence, 2),
-        "Gap": gap.value * 100 if gap and gap.value is not None else np.nan,
-        "Best": best.value if best else np.nan,
+        "Gap": np.nan if seen.gap is None else seen.gap * 100,
+        "Best": np.nan if seen.best_value is None else seen.best_value,
         "Best epoch": d.best_epoch,
         "Onset": d.onset_epoch,
-        "Validation curve": _spark(leading),
+        "Validation curve": seen.curve,
         "Likely cause": "" if d.causes[0].cause == "none" else cause_label(d.causes[0].cause),
         "Finished": relative_time(subject.finished_at, datetime.now(UTC)) if subject.finished_at else "",
     }
-
-
-def _spark(pair: PairRecord | None) -> list[float]:
-    """The validation curve thinned to what a cell can show."""
-    values = [v for v in pair.val if v is not None] if pair else []
-    if len(values) <= _SPARK_POINTS:
-        return values
-    return [values[i] for i in np.linspace(0, len(values) - 1, _SPARK_POINTS).astype(int)]
 
 
 def _columns() -> dict:

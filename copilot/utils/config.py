@@ -38,6 +38,7 @@ class MlflowSettings(Section):
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
+    cache: bool = Field(True, description="Keep a copy of curves in the home folder, so that only new ones are read.")
 
 
 class DvcSettings(Section):
