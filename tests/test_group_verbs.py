@@ -63,6 +63,19 @@ def test_compare_puts_runs_side_by_side_on_the_axis_asked_for(analyzer, registry
         analyzer.compare(ids, axis="moon")
 
 
+@pytest.mark.parametrize("axis", ["epoch", "time"])
+def test_what_was_compared_before_is_the_same_when_it_is_kept(registry, axis):
+    ids = [registry[1][name] for name in ("better", "worse", "fold 1")]
+    settings = Settings(mlflow={"tracking_uri": registry[0]})
+    first, again = (CopilotAnalyzer(settings).compare(ids, axis=axis).comparison for _ in range(2))
+    moment = {"subject": {"analyzed_at"}}
+    assert first.model_dump(exclude=moment) == again.model_dump(exclude=moment)
+    other = CopilotAnalyzer(settings).compare(ids, ids[2], axis=axis).comparison
+    assert other.subject.baseline == ids[2]
+    over = [CopilotAnalyzer(settings).history("digit-net").comparison.model_history for _ in range(2)]
+    assert over[0] == over[1]
+
+
 def test_only_compare_carries_curves_twice(analyzer, registry):
     assert analyzer.scan("cross-validation").comparison.side_by_side is None
     assert analyzer.crossval(registry[1]["parent"]).comparison.side_by_side is None

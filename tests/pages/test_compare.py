@@ -119,6 +119,13 @@ def test_runs_that_are_not_there_and_no_store_are_told(visit):
     assert "No MLflow store is set" in words(page)
 
 
+def test_a_server_that_does_not_answer_is_told_with_a_way_on(visit, free_port, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    page = visit("compare", uri=f"http://127.0.0.1:{free_port()}", runs="a,b")
+    assert [button.label for button in page.button if button.label == "Try again"]
+    assert "could not be shown" not in words(page)
+
+
 def test_hostile_addresses_show_no_trace(visit, ids):
     page = visit("compare", runs=f"{ids('better', 'worse')},,<b>x</b>, ", axis="moon", baseline="../x")
     assert "One run could not be read" in words(page)
