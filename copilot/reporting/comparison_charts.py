@@ -134,7 +134,7 @@ def _add_curve(
     x: list[float | None] = []
     y: list[float | None] = []
     said: list[str] = []
-    for piece in _pieces(quantity.axis, values, set(kept)):
+    for piece in _pieces(quantity, values, set(kept)):
         x += [*(quantity.axis[i] / per for i in piece), None]
         y += [*(values[i] for i in piece), None]
         said += [*(_said(quantity, run, i, side, unit) for i in piece), ""]
@@ -190,11 +190,15 @@ def _place(at: float, unit: str) -> str:
     return f"after {axis_place(at, unit)}" if unit == "s" else f"at {unit} {axis_place(at, unit)}"
 
 
-def _pieces(axis: Sequence[float], values: Sequence[float | None], kept: set[int]) -> list[list[int]]:
-    """Indices that a line joins: it breaks where a run logged nothing for longer than it usually does."""
+def _pieces(quantity: QuantityBeside, values: Sequence[float | None], kept: set[int]) -> list[list[int]]:
+    """Indices that a line joins: it breaks where a run logged nothing for longer than it usually does.
+
+    Interpolated curves have a value everywhere but there.
+    """
     there = [i for i, v in enumerate(values) if v is not None]
-    steps = [axis[b] - axis[a] for a, b in pairwise(there)]
-    usual = median(steps) if steps else 0
+    at = there if quantity.interpolated else [quantity.axis[i] for i in there]
+    steps = [b - a for a, b in pairwise(at)]
+    usual = 1 if quantity.interpolated or not steps else median(steps)
     pieces: list[list[int]] = []
     for k, i in enumerate(there):
         if k == 0 or steps[k - 1] > 1.5 * usual:

@@ -75,6 +75,29 @@ def test_a_sparse_curve_is_joined_and_a_hole_is_not():
     assert list(lines[1].y) == [4.0, 3.5, None, 2.0, 1.5, 1.0, None]
 
 
+def test_interpolated_curves_are_joined_however_their_times_lie():
+    def timed(name, times, values):
+        series = LoggedSeries("val_loss", np.array(values), np.arange(len(times), dtype=float), np.array(times))
+        return GroupMember(RunHistory.from_series([series], name=name), name, name)
+
+    beside = _beside(
+        timed("a", [0.0, 1.0, 2.0, 500.0, 900.0], [5.0, 4.0, 3.0, 2.0, 1.0]),
+        timed("b", [0.0, 3.0], [1.0, 2.0]),
+        axis="time",
+    )
+    line = next(t for t in overlay_figure(beside, beside.quantities[0]).data if t.mode == "lines")
+    assert list(line.y).count(None) == 1, "one piece"
+    broken = _beside(
+        timed("a", [0.0, 10.0, 20.0], [3.0, float("nan"), 1.0]),
+        timed("b", [0.0, 5.0, 20.0], [3.0, 2.0, 1.0]),
+        axis="time",
+    )
+    line = next(
+        t for t in overlay_figure(broken, broken.quantities[0]).data if t.name == "a" and t.mode != "lines+markers"
+    )
+    assert list(line.y) == [3.0, None, 1.0, None]
+
+
 def test_log_scale_only_where_every_value_is_positive():
     positive = _beside(_member("a", val_loss=[2.0, 1.0]), _member("b", val_loss=[2.0, 1.0]))
     zero = _beside(_member("a", val_loss=[2.0, 0.0]), _member("b", val_loss=[2.0, 1.0]))

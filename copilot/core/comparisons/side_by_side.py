@@ -25,7 +25,7 @@ from copilot.core.pairs import Pair
 from copilot.utils.validators import clean_text
 
 MAX_LOGGED = 2000  # different axis values up to which curves keep exactly what was logged
-GRID = 500  # points of the axis where they do not
+POINTS = 500  # of the axis where they do not
 MAX_NAMES = 300
 _UNITS = {"epoch": "epoch", "step": "step", "time": "s"}
 _TOLD_TAGS = ("mlflow.source.name", "mlflow.source.git.commit", "mlflow.source.git.branch")
@@ -39,8 +39,8 @@ def side_by_side(group: RunGroup, axis: Axis) -> SideBySide:
     group : RunGroup
     axis : {"epoch", "step", "time"}
         ``epoch`` is the axis of the histories, ``step`` the logged one, ``time`` seconds since the run's start. Of
-        times no two runs share any, so that curves are interpolated on an even grid; so are those with too many
-        different axis values.
+        times no two runs share any, so that curves are interpolated at some of all times; so are those with too many
+        different epochs or steps.
     """
     places = [_places(member, axis) for member in group.members]
     validated = Counter(p.quantity for m in group.members for p in m.history.pairs if p.val_points)
@@ -133,9 +133,9 @@ def _why_not(axis: Axis, member: GroupMember) -> str:
 def _quantity(group: RunGroup, name: str, places: Sequence[np.ndarray | None], axis: Axis) -> QuantityBeside | None:
     """One quantity in every run that has it; None where no run has a value."""
     pairs = [next((p for p in m.history.pairs if p.quantity == name), None) for m in group.members]
-    known = [None if p is None else np.isfinite(p.train) | np.isfinite(p.val) for p in pairs]
-    if not any(k is not None and k.any() for k in known):
+    if not any(p is not None and (p.train_points or p.val_points) for p in pairs):
         return None
+    known = [None if p is None else _logged(p) for p in pairs]
     logged = [place[k] for place, k in zip(places, known, strict=True) if place is not None and k is not None]
     common, interpolated = _common_axis(logged, axis)
     rows = zip(group.members, group.labels, pairs, places, strict=True)
@@ -148,12 +148,23 @@ def _quantity(group: RunGroup, name: str, places: Sequence[np.ndarray | None], a
     )
 
 
+def _logged(pair: Pair) -> np.ndarray:
+    """Epochs at which either side was logged, be it as NaN."""
+    logged = np.isfinite(pair.train) | np.isfinite(pair.val)
+    for bad in (pair.bad_train, pair.bad_val):
+        logged = logged | bad if bad.size else logged
+    return logged
+
+
 def _common_axis(logged: Sequence[np.ndarray], axis: Axis) -> tuple[np.ndarray, bool]:
-    """The axis values of all runs, or an even grid over them."""
+    """The axis values of all runs; where they are too many or shared by none, some of them, denser where more are.
+
+    A grid of equal steps would leave a run of a minute a single point beside one of ten hours.
+    """
     union = np.unique(np.concatenate([np.zeros(0), *logged]))
     if len(union) <= 1 or (axis != "time" and len(union) <= MAX_LOGGED):
         return union, False
-    return np.linspace(union[0], union[-1], GRID), True
+    return union[np.unique(np.linspace(0, len(union) - 1, POINTS).round().astype(int))], True
 
 
 def _curves(
@@ -202,11 +213,11 @@ def _on(
     inside = (common >= x[0]) & (common <= x[-1])
     made[inside] = np.interp(common[inside], x, y)
     if bad.any():
-        broken = place[bad]
-        after = np.searchsorted(x, common[inside], side="left")
+        broken, asked = place[bad], common[inside]
+        after = np.searchsorted(x, asked, side="left")
         left, right = x[np.maximum(after - 1, 0)], x[np.minimum(after, len(x) - 1)]
         crossed = np.searchsorted(broken, right, "right") > np.searchsorted(broken, left, "left")
-        made[np.flatnonzero(inside)[crossed]] = np.nan
+        made[np.flatnonzero(inside)[crossed & ~np.isin(asked, x)]] = np.nan
     return tuple(_tidy(v) for v in made.tolist())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from copilot.core.comparisons.base import GroupMember, RunGroup
 from copilot.core.comparisons.document import SideBySide
-from copilot.core.comparisons.side_by_side import GRID, MAX_LOGGED, differences, side_by_side
+from copilot.core.comparisons.side_by_side import MAX_LOGGED, POINTS, differences, side_by_side
 from copilot.core.history import RunHistory
 from copilot.core.pairs import LoggedSeries
 
@@ -58,20 +58,25 @@ def test_of_a_score_the_highest_is_best_and_its_gap_is_positive_where_validation
     assert (run.gap_at_best, run.gap_at_end) == (pytest.approx(0.05), pytest.approx(0.3))
 
 
-def test_time_counts_from_each_runs_start_and_lies_on_an_even_grid():
+def test_time_counts_from_each_runs_start_and_values_lie_on_straight_lines():
     a = _timed("a", [4.0, 3.0, 2.0], [110.0, 120.0, 130.0], started=100.0)
     b = _timed("b", [5.0, 1.0], [1000.0, 1040.0])
     found = beside(a, b, axis="time")
     (loss,) = found.quantities
-    assert (found.unit, loss.interpolated, len(loss.axis)) == ("s", True, GRID)
-    assert (loss.axis[0], loss.axis[-1]) == (0, 40)  # b starts at its first value, a ten seconds before its own
+    assert (found.unit, loss.interpolated, loss.axis) == ("s", True, (0, 10, 20, 30, 40))
     assert [r.best_at for r in loss.runs] == [30, 40]
-    at = {round(x): i for i, x in enumerate(loss.axis) if abs(x - round(x)) < 0.05}
-    assert loss.runs[0].val[at[20]] == pytest.approx(3.0, abs=0.01)
-    assert loss.runs[0].val[at[25]] == pytest.approx(2.5, abs=0.01)
-    assert loss.runs[1].val[at[20]] == pytest.approx(3.0, abs=0.01)
-    assert loss.runs[0].val[at[5]] is None, "before its first value"
-    assert loss.runs[0].val[at[35]] is None, "after its last value"
+    assert loss.runs[0].val == (None, 4.0, 3.0, 2.0, None)
+    assert loss.runs[1].val == (5.0, 4.0, 3.0, 2.0, 1.0)
+
+
+def test_a_short_run_keeps_its_points_beside_a_long_one():
+    n = 400
+    short = _timed("s", list(np.linspace(3, 1, n)), list(np.linspace(0, 60, n)))
+    long = _timed("l", list(np.linspace(3, 1, n)), list(np.linspace(0, 36_000, n)))
+    (loss,) = beside(short, long, axis="time").quantities
+    assert len(loss.axis) == POINTS
+    assert sum(v is not None for v in loss.runs[0].val) > 200
+    assert list(loss.axis) == sorted(set(loss.axis))
 
 
 def test_a_run_that_seems_to_start_after_its_values_starts_with_them():
@@ -94,19 +99,20 @@ def test_runs_without_times_are_named_with_the_reason():
 
 def test_lines_are_not_drawn_across_values_that_were_no_numbers():
     a = _timed("a", [4.0, NAN, 2.0, 1.0], [0.0, 10.0, 20.0, 30.0])
-    (loss,) = beside(a, a, axis="time").quantities
-    there = dict(zip(loss.axis, loss.runs[0].val, strict=True))
-    assert there[0] == 4.0
-    assert {v for x, v in there.items() if 0.1 < x < 19.9} == {None}
-    assert all(v is not None for x, v in there.items() if x > 20.1)
+    b = _timed("b", [4.0, 4.0, 4.0, 4.0], [0.0, 5.0, 15.0, 25.0])
+    (loss,) = beside(a, b, axis="time").quantities
+    assert loss.axis == (0, 5, 10, 15, 20, 25, 30)
+    assert loss.runs[0].val == (4.0, None, None, None, 2.0, 1.5, 1.0)
+    (epochs,) = beside(a, b).quantities
+    assert epochs.runs[0].val == (4.0, None, 2.0, 1.0)
 
 
-def test_too_many_different_epochs_become_an_even_grid():
+def test_of_too_many_different_epochs_some_are_kept():
     n = MAX_LOGGED
     a = _run("a", epochs=np.arange(n) * 2.0, val_loss=np.linspace(3, 1, n))
     b = _run("b", epochs=np.arange(n) * 2.0 + 1, val_loss=np.linspace(3, 1, n))
     (loss,) = beside(a, b).quantities
-    assert (loss.interpolated, len(loss.axis)) == (True, GRID)
+    assert (loss.interpolated, len(loss.axis)) == (True, POINTS)
     assert loss.runs[0].val_values.best == 1.0
     assert len(beside(a, a).quantities[0].axis) == n
 
