@@ -199,7 +199,16 @@ def test_names_of_the_project(old):
         ("file://[/mlruns", InputError, "malformed"),
         ("htp://localhost:5000", InputError, "of a kind that is not known"),
         ("postgresql://u:secret@db/mlflow", InputError, "is a database server"),
-        ("databricks", InputError, "of a kind that is not known"),
+        ("127.0.0.1:5000", InputError, "has no scheme. Did you mean http://127.0.0.1:5000"),
+        ("[::1]:5000", InputError, r"has no scheme. Did you mean http://\[::1\]:5000"),
+        ("//host:5000/x", InputError, "has no scheme. Did you mean http://host:5000/x"),
+        ("http:/host:5000", InputError, "is malformed. Did you mean http://host:5000"),
+        ("http//u:secret@host", InputError, r"is malformed. Did you mean http://\*\*\*@host"),
+        ("u:secret@host:5000", InputError, r"\*\*\*@host:5000' has no scheme. Did you mean http://\*\*\*@host:5000"),
+        ("u:secret@host", NotFoundError, r"\*\*\*@host' names no file"),
+        ("http:/u:secret@host", InputError, r"is malformed. Did you mean http://\*\*\*@host"),
+        ("databricks-uc", InputError, "a model registry, which holds no runs"),
+        ("uc://catalog", InputError, "a model registry, which holds no runs"),
     ],
 )
 def test_addresses_that_name_no_store(uri, error, message, tmp_path, monkeypatch):

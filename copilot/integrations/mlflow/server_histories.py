@@ -15,7 +15,7 @@ import numpy as np
 from copilot.core.pairs import LoggedSeries
 from copilot.errors import CopilotError, NotFoundError, OutOfReachError, ToolError
 from copilot.integrations.mlflow.records import RunInfo, make_series
-from copilot.integrations.mlflow.transport import Transport
+from copilot.integrations.mlflow.transport import PATIENCE, Transport
 from copilot.utils.parallel import parallel_map
 
 BULK_RUNS = 100  # runs that the server takes in one request, and
@@ -129,7 +129,9 @@ class ServerHistories:
         return whole
 
     def _bulk_answer(self, run_ids: list[str], key: str) -> tuple[dict[str, Points], int]:
-        answer = self._server.call("GET", "metrics/get-history-bulk", {"run_id": run_ids, "metric_key": key}, api=_UI)
+        answer = self._server.call(
+            "GET", "metrics/get-history-bulk", {"run_id": run_ids, "metric_key": key}, api=_UI, patience=PATIENCE
+        )
         return self._server.parsed(lambda: (_by_run(answer.get("metrics", [])), len(answer.get("metrics", []))))
 
     def _alone(self, run_id: str, key: str) -> Points | CopilotError:

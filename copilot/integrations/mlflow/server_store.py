@@ -7,6 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ from copilot.integrations.mlflow.records import (
     seconds,
 )
 from copilot.integrations.mlflow.server_histories import WORKERS, ServerHistories
-from copilot.integrations.mlflow.transport import MAX_PAGES, Transport
+from copilot.integrations.mlflow.transport import Listing, Transport
 from copilot.utils.config import MlflowSettings
 from copilot.utils.parallel import parallel_map
 from copilot.utils.validators import clean_text
@@ -67,9 +68,10 @@ class ServerStore:
 
     def _pages_of_runs(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Pages in order; where tokens are plain offsets (MLflow's own servers), several are asked for at a time."""
+        listing = Listing(self._server)
 
         def ask(token: str) -> dict[str, Any]:
-            return self._server.call("POST", "runs/search", {**body, "page_token": token} if token else body)
+            return listing.ask("POST", "runs/search", {**body, "page_token": token} if token else body)
 
         first, size = ask(""), body["max_results"]
         yield first
@@ -77,7 +79,7 @@ class ServerStore:
             if token := str(first.get("next_page_token") or ""):
                 yield from self._server.pages("POST", "runs/search", {**body, "page_token": token})
             return
-        for start in range(size, size * MAX_PAGES, size * WORKERS):
+        for start in count(size, size * WORKERS):
             offsets = range(start, start + size * WORKERS, size)
             pages = parallel_map(ask, map(_offset_token, offsets), workers=WORKERS)
             yield from pages
