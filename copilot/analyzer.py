@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.errors import InputError
+from copilot.group_verbs import GroupVerbs
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
 from copilot.workbench import Progress
-from copilot.writing_back import WritingBack
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from copilot.watching import RunAlert
 
 
-class CopilotAnalyzer(WritingBack):
+class CopilotAnalyzer(GroupVerbs):
     """Analyse training runs.
 
     Parameters
@@ -100,66 +100,6 @@ class CopilotAnalyzer(WritingBack):
         own, name = self.settings.monitor, self._experiment(experiment)
         watch = ExperimentWatch(self.source, name, own, self.settings.metrics, note, self.checks)
         return watch.alerts(interval_s or own.interval_s, once=once, until_finished=until_finished)
-
-    def scan(
-        self,
-        experiment: str | None = None,
-        *,
-        limit: int | None = None,
-        refresh: bool = False,
-        progress: Progress = None,
-    ) -> AnalysisList:
-        """Analyse every run of an experiment, and compare them.
-
-        Parameters
-        ----------
-        experiment : str, optional
-            Name or id. Default: the one in the settings.
-        limit : int, optional
-            At most so many runs, newest first.
-        refresh : bool, default False
-            Read and judge every run again, also those that have not changed since the last scan.
-        progress : callable, optional
-            Called with a fraction from 0 to 1 and a line.
-        """
-        runs = self.source.runs(self._experiment(experiment), limit=limit)
-        listed = {r.run_id: r for r in runs}
-        return self._written(self._analyse_runs(listed, together={}, progress=progress, refresh=refresh))
-
-    def compare(
-        self, run_ids: Sequence[str], baseline: str | None = None, *, progress: Progress = None
-    ) -> AnalysisList:
-        """Analyse the named runs, in that order, and compare them with one of them.
-
-        Parameters
-        ----------
-        run_ids : sequence of str
-        baseline : str, optional
-            Run id of what the others are measured against. Default: the first run.
-        """
-        ids = list(dict.fromkeys([*([baseline] if baseline else []), *run_ids]))
-        if len(ids) < 2:
-            raise InputError("Comparing takes two runs or more.", "Pass their ids.")
-        ids = ids if baseline not in run_ids else list(dict.fromkeys(run_ids))
-        return self._compared(ids, {"baseline": baseline or ids[0]}, progress)
-
-    def crossval(self, parent_run_id: str, *, progress: Progress = None) -> AnalysisList:
-        """Analyse the folds of a cross-validation, the child runs of `parent_run_id`, and compare them.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such run.
-        InputError
-            It has no child runs, or none that can be analysed.
-        """
-        children = self.source.children(parent_run_id)
-        if not children:
-            raise InputError(
-                f"The run {clean_text(parent_run_id, 60)} has no child runs.",
-                "Pass the run that the folds were started in, or the folds themselves to `compare`.",
-            )
-        return self._compared([r.run_id for r in children], {"parent": parent_run_id}, progress)
 
     # The other witnesses.
 

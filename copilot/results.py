@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from copilot.core.comparisons.document import Comparison
+from copilot.core.comparisons.leaderboard import LeaderboardRow, Order, leaderboard
 from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation, Subject
 from copilot.core.glance import Glance, glance
 from copilot.errors import CopilotError, InputError
@@ -121,7 +122,10 @@ class AnalysisResult:
 
     def to_json(self, indent: int | None = 2) -> str:
         """The contract's JSON document."""
-        return self.analysis.model_dump_json(indent=indent)
+        if not self._is_stored:
+            return self.analysis.model_dump_json(indent=indent)
+        text = self._stored.document
+        return text if indent is None else json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
 
     def to_dict(self) -> dict[str, Any]:
         """What `to_json` writes, as dictionaries and lists."""
@@ -185,6 +189,18 @@ class AnalysisList(list[AnalysisResult]):
         self.errors: dict[str, CopilotError] = {}
         self.failed = failed or {}
         self.comparison = comparison
+
+    def leaderboard(self, by: Order = "best") -> tuple[LeaderboardRow, ...]:
+        """The compared runs in order, the better first; empty where no verb compared them. See `leaderboard`."""
+        return leaderboard(self.comparison, by) if self.comparison is not None else ()
+
+    def ordered(self, by: Order = "best") -> AnalysisList:
+        """The same runs in the order of `leaderboard`."""
+        place = {row.run_id: i for i, row in enumerate(self.leaderboard(by))}
+        in_order = sorted(self, key=lambda r: place.get(r.subject.run_id, len(place)))
+        made = AnalysisList(in_order, self.failed, self.comparison)
+        made.errors = self.errors
+        return made
 
     def to_json(self, indent: int | None = 2) -> str:
         """``{"schema_version", "analyses": [...]}``, ``failed`` runs, and the ``comparison`` where there is one."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.core.analysis import TOGETHER
-from copilot.core.comparisons.base import GroupMember, RunGroup
+from copilot.core.comparisons.base import RunGroup
 from copilot.core.comparisons.compare import compare_runs
 from copilot.core.comparisons.document import Comparison
+from copilot.core.comparisons.members import GroupMember
 from copilot.core.findings import SCHEMA_VERSION
 from copilot.core.history import RunHistory
 from copilot.errors import CopilotError
@@ -130,6 +131,8 @@ class Scan:
                 parent_run_id=infos[run_id].parent_run_id,
                 tags=infos[run_id].tags,
                 verdict=result.diagnosis.verdict,
+                datasets=tuple((d.context, d.name, d.digest) for d in infos[run_id].datasets),
+                started=infos[run_id].start_time,
             )
             for run_id, result in zip(ids, results, strict=True)
             if run_id in self._histories
@@ -154,7 +157,8 @@ class Scan:
 
     def _group_mark(self, results: AnalysisList, fields: Mapping[str, Any]) -> str:
         marks = [self._marks[str(r.subject.run_id)] for r in results]
-        return _hashed(marks, fields) if self._cache and all(marks) else ""
+        datasets = [run.datasets for run in self._runs]
+        return _hashed(marks, datasets, fields) if self._cache and all(marks) else ""
 
 
 def _others(tags: Mapping[str, str]) -> list[tuple[str, str]]:

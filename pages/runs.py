@@ -2,15 +2,14 @@
 
 import streamlit as st
 
-from copilot.core.comparisons.document import Comparison
-from copilot.results import AnalysisResult
+from copilot.results import AnalysisList, AnalysisResult
 from copilot.ui import state
 from copilot.ui.compare_bar import compare_bar
 from copilot.ui.frame import PAGE
 from copilot.ui.history_drop import history_drop
 from copilot.ui.notices import guard, notice, plain
 from copilot.ui.pickers import no_store, pick_experiment
-from copilot.ui.run_table import counts, filters, run_table
+from copilot.ui.run_table import counts, filters, pick_order, run_table
 from copilot.ui.together import together
 
 
@@ -31,10 +30,8 @@ def show() -> None:
         notice("inbox", "No runs with curves", "This experiment has no run that logged a metric by epoch.")
     else:
         counts(results)
-        chosen = table(filters(results))
-        if chosen is not None:
-            together(chosen, "What the ticked runs say together", beside=True)
-        elif results.comparison is not None:
+        table(filters(results), results)
+        if results.comparison is not None:
             together(results.comparison)
     if results.failed:
         with st.expander(f"{len(results.failed)} runs could not be judged"):
@@ -42,15 +39,17 @@ def show() -> None:
                 st.markdown(f"- `{plain(run)}`: {plain(reason)}")
 
 
-def table(kept: list[AnalysisResult]) -> Comparison | None:
-    """The table; opens a clicked run, and returns the comparison of the ticked ones."""
+def table(kept: list[AnalysisResult], results: AnalysisList) -> None:
+    """The table; opens a clicked run, or the comparison of the ticked ones."""
     if not kept:
         notice("filter_alt_off", "No run matches", "Clear the search, or pick other verdicts.")
-        return None
-    picked = run_table(kept)
+        return
+    order = pick_order(results.comparison)
+    picked = run_table(kept, results.leaderboard(order) if order else ())
     if picked.opened:
         st.switch_page(PAGE["run"], query_params=state.link(picked.opened))
-    return compare_bar(picked.ticked)
+    if ids := compare_bar(picked.ticked):
+        st.switch_page(PAGE["compare"], query_params=state.link() | {"runs": ",".join(ids)})
 
 
 st.title("Runs")

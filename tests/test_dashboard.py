@@ -103,7 +103,7 @@ def test_from_the_table_of_runs_to_a_cited_answer(dashboard, page: Page, overfit
     expect(cited).to_contain_text(str(onset.value))
 
 
-def test_ticked_runs_are_compared_below_the_table(dashboard, page: Page):
+def test_ticked_runs_are_compared_on_their_own_page(dashboard, page: Page):
     page.goto(dashboard)
     expect(page.get_by_text("What the runs say together")).to_be_visible(timeout=SLOW_MS)
     table = page.get_by_test_id("stDataFrame").first
@@ -112,8 +112,12 @@ def test_ticked_runs_are_compared_below_the_table(dashboard, page: Page):
         table.click(position={"x": 16, "y": 57 + 38 * row})  # its tick
         page.wait_for_timeout(1000)
     page.get_by_role("button", name="Compare 2 runs").click()
-    expect(page.get_by_text("What the ticked runs say together")).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_text("OVF205 Regression against the baseline").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("OVF205 Regression against the baseline").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    assert "runs=" in page.url
+    page.reload()  # the link alone shows the same
+    expect(page.get_by_text("reaches the best validation").first).to_be_visible(timeout=SLOW_MS)
 
 
 def test_a_link_opens_its_run_in_a_fresh_browser(dashboard, page: Page, overfitted):

@@ -50,6 +50,7 @@ LAYERS = [
     ["copilot.scanning"],
     ["copilot.workbench"],
     ["copilot.writing_back"],
+    ["copilot.group_verbs"],
     ["copilot.analyzer"],
     ["copilot.jobs"],
     ["copilot.demo"],

@@ -1,9 +1,9 @@
-"""Commands about runs: analyze, scan, compare, crossval, report, ask."""
+"""Commands about runs: analyze, scan, report, ask."""
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Mapping
 
 import click
 
@@ -13,6 +13,8 @@ from copilot.errors import InputError
 FAIL_ON = click.option(
     "--fail-on", type=click.Choice(["low", "medium", "high"]), help="Exit 1 if a finding is this severe or more."
 )
+
+REFRESH = click.option("--refresh", is_flag=True, help="Read and judge every run again, not only what changed.")
 
 WRITE_BACK = click.option(
     "--write-back/--no-write-back", default=None, help="Tag the runs with the verdict. Default: mlflow.write_back."
@@ -48,44 +50,33 @@ def analyze(
 @click.command()
 @click.option("--experiment", metavar="NAME", help="Default: mlflow.experiment_name of the settings.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many runs, newest first.")
+@click.option(
+    "--sort",
+    type=click.Choice(["attention", "best", "gap"]),
+    default="attention",
+    show_default=True,
+    help="What needs attention first, or a leaderboard by the best value or the smallest gap.",
+)
+@click.option("--quantity", metavar="NAME", help="Compare by this, such as accuracy. Default: what most runs have.")
+@REFRESH
 @FAIL_ON
 @WRITE_BACK
 @common()
 def scan(
-    session: Session, experiment: str | None, limit: int | None, fail_on: str | None, write_back: bool | None
+    session: Session,
+    experiment: str | None,
+    limit: int | None,
+    sort: str,
+    quantity: str | None,
+    refresh: bool,
+    fail_on: str | None,
+    write_back: bool | None,
 ) -> int:
     """Judge every run of an experiment, and what they say together."""
     with session.progress("Reading runs") as progress:
-        results = session.analyzer(write_back=write_back).scan(experiment, limit=limit, progress=progress)
-    _show_many(session, results)
-    return exit_code(results, fail_on)
-
-
-@click.command()
-@click.argument("runs", nargs=-1, metavar="RUN RUN...")
-@click.option("--baseline", metavar="ID", help="Run that the others are measured against. Default: the first.")
-@FAIL_ON
-@common()
-def compare(session: Session, runs: tuple[str, ...], baseline: str | None, fail_on: str | None) -> int:
-    """Judge the named runs, side by side and against a baseline."""
-    if baseline is not None:
-        session.one_run(baseline=baseline)
-    with session.progress("Reading runs") as progress:
-        results = session.analyzer().compare(runs, baseline, progress=progress)
-    _show_many(session, results)
-    return exit_code(results, fail_on)
-
-
-@click.command()
-@click.option("--parent-run", metavar="ID", required=True, help="Run that holds the folds as child runs.")
-@FAIL_ON
-@common()
-def crossval(session: Session, parent_run: str, fail_on: str | None) -> int:
-    """Judge the folds of a cross-validation, and how well they agree."""
-    session.one_run(parent_run=parent_run)
-    with session.progress("Reading folds") as progress:
-        results = session.analyzer().crossval(parent_run, progress=progress)
-    _show_many(session, results)
+        analyzer = session.analyzer(write_back=write_back)
+        results = analyzer.scan(experiment, limit=limit, quantity=quantity, refresh=refresh, progress=progress)
+    show_many(session, results if sort == "attention" else results.ordered(sort), sort)
     return exit_code(results, fail_on)
 
 
@@ -137,9 +128,9 @@ def exit_code(results, fail_on: str | None) -> int:
     from copilot.core.findings import SEVERITIES
 
     together = getattr(results, "comparison", None)
-    findings = [f for r in (*results, *([together] if together else [])) for f in r.findings]
-    worst = max((SEVERITIES.index(f.severity) for f in findings if f.state == "issue"), default=0)
-    return int(worst >= SEVERITIES.index(fail_on))
+    severities = [r.glance.worst for r in results]
+    severities += [f.severity for f in (together.findings if together else ()) if f.state == "issue"]
+    return int(max(map(SEVERITIES.index, severities), default=0) >= SEVERITIES.index(fail_on))
 
 
 def _show(session: Session, result) -> None:
@@ -153,28 +144,42 @@ def _show(session: Session, result) -> None:
     session.emit(result.to_json() if session.format == "json" else str(render(result.analysis, session.format)))
 
 
-def _show_many(session: Session, results) -> None:
+def show_many(session: Session, results, sort: str = "attention") -> None:
+    """Print many runs and what they say together: by attention, or as a leaderboard."""
     from copilot.cli.tables import group_markdown, group_table, markdown_rows, runs_table
 
-    analyses, together = [r.analysis for r in results], results.comparison
+    together = results.comparison
     if session.format == "json":
         session.emit(results.to_json())
+    elif sort != "attention":
+        from copilot.cli.comparison_tables import leaderboard_view
+
+        session.show(leaderboard_view(results.leaderboard(sort), together, session.format == "markdown"))
     elif session.format == "markdown":
         below = f"\n\n{group_markdown(together)}" if together else ""
-        session.emit(markdown_rows(analyses) + below)
+        session.emit(markdown_rows(results) + below)
     else:
-        session.show(group_table(runs_table(analyses), together) if together else runs_table(analyses))
-    for run_id, reason in results.failed.items():
-        if not session.quiet:
-            print(f"Left out {run_id}: {reason}", file=sys.stderr)  # noqa: T201 - a line on stderr
+        session.show(group_table(runs_table(results), together) if together else runs_table(results))
+    tell_left_out(session, results.failed)
     _tell_not_written(session, results)
 
 
 def _tell_not_written(session: Session, results) -> None:
-    """A line for each run, or one for all of them where they share the reason."""
-    reasons = {r.analysis.subject.run_id: r.not_written for r in results if r.not_written}
-    if len(reasons) > 1 and len(set(reasons.values())) == 1:
-        session.note(f"Not written back, {len(reasons)} runs: {next(iter(reasons.values()))}")
-        return
+    told = {str(r.subject.run_id): r.not_written for r in results if r.not_written}
+    _tell(session, "Not written back", told)
+
+
+def tell_left_out(session: Session, failed: Mapping[str, str]) -> None:
+    """Lines on stderr for the runs that could not be read."""
+    _tell(session, "Left out", failed)
+
+
+def _tell(session: Session, what: str, reasons: Mapping[str, str]) -> None:
+    """A line for each reason: with the run, or with how many runs share it."""
+    from copilot.utils.validators import clean_text
+
+    runs: dict[str, list[str]] = {}
     for run_id, reason in reasons.items():
-        session.note(f"Not written back {run_id}: {reason}")
+        runs.setdefault(clean_text(reason, 400), []).append(clean_text(run_id, 60))
+    for reason, ids in runs.items():
+        session.note(f"{what} {ids[0] if len(ids) == 1 else f'{len(ids)} runs'}: {reason}")

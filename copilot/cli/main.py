@@ -18,8 +18,9 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _COMMANDS = {
     "analyze": "analysis",
     "scan": "analysis",
-    "compare": "analysis",
-    "crossval": "analysis",
+    "compare": "comparing",
+    "crossval": "comparing",
+    "history": "comparing",
     "report": "analysis",
     "ask": "analysis",
     "watch": "watching",

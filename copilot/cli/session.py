@@ -37,9 +37,8 @@ class Session:
         from copilot.analyzer import CopilotAnalyzer
 
         given = {"tracking_uri": self.tracking_uri, **mlflow}
-        return CopilotAnalyzer(
-            self.config, {"mlflow": {name: value for name, value in given.items() if value is not None}}
-        )
+        named = {name: value for name, value in given.items() if value is not None}
+        return CopilotAnalyzer(self.config, {"mlflow": named}, self.note)
 
     def one_run(self, **given: str | None) -> None:
         """See that exactly one of these options names the run."""

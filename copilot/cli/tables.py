@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.papers import ResearchResult
     from copilot.health import HealthItem
+    from copilot.results import AnalysisResult
 
 _ATTENTION = ("unstable", "overfitting", "underfitting", "inconclusive", "healthy")
 _TEXT_WIDTH = 100
@@ -84,14 +85,19 @@ def _papers(item: Recommendation) -> str:
 
 
 def group_table(runs: Table, together: Comparison) -> Group:
-    """Many runs and what they say together; checks with nothing to say share one dim line."""
+    """Many runs and what they say together."""
+    return Group(runs, *group_parts(together))
+
+
+def group_parts(together: Comparison) -> list[Any]:
+    """What runs say together; checks with nothing to say share one dim line."""
     told, silent = _told(together)
-    parts: list[Any] = [runs]
+    parts: list[Any] = []
     if told:
         parts += [Text("Together", style="bold"), _findings(told), *_to_do(together.recommendations)]
     if silent:
         parts.append(Text(f"Not judged: {silent}", style="dim"))
-    return Group(*parts)
+    return parts
 
 
 def group_markdown(together: Comparison) -> str:
@@ -119,29 +125,29 @@ def _state(finding: Finding) -> str:
     return f"{finding.severity} severity" if finding.state == "issue" else words.state_label(finding.state).lower()
 
 
-def runs_table(analyses: Sequence[Analysis]) -> Table:
+def runs_table(results: Sequence[AnalysisResult]) -> Table:
     """Many runs, those that need attention first."""
     table = Table(*_RUN_COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
-    for a in by_attention(analyses):
+    for a in by_attention(results):
         style = VERDICT_STYLES[a.diagnosis.verdict]
         verdict, *rest = _run_cells(a)
         table.add_row(Text(f"{style.glyph} {verdict}", style.rich), *map(Text, rest))
     return table
 
 
-def markdown_rows(analyses: Sequence[Analysis]) -> str:
+def markdown_rows(results: Sequence[AnalysisResult]) -> str:
     """Many runs as a Markdown table."""
     lines = [f"| {' | '.join(_RUN_COLUMNS)} |", "|" + "---|" * len(_RUN_COLUMNS)]
     return "\n".join(
-        [*lines, *(f"| {' | '.join(map(escape_markdown, _run_cells(a)))} |" for a in by_attention(analyses))]
+        [*lines, *(f"| {' | '.join(map(escape_markdown, _run_cells(a)))} |" for a in by_attention(results))]
     )
 
 
-def by_attention(analyses: Sequence[Analysis]) -> list[Analysis]:
-    return sorted(analyses, key=lambda a: (_ATTENTION.index(a.diagnosis.verdict), -a.diagnosis.confidence))
+def by_attention(results: Sequence[AnalysisResult]) -> list[AnalysisResult]:
+    return sorted(results, key=lambda a: (_ATTENTION.index(a.diagnosis.verdict), -a.diagnosis.confidence))
 
 
-def _run_cells(a: Analysis) -> tuple[str, ...]:
+def _run_cells(a: AnalysisResult) -> tuple[str, ...]:
     d = a.diagnosis
     cause = "" if d.causes[0].cause == "none" else words.cause_label(d.causes[0].cause)
     epochs = ["" if e is None else words.number(e) for e in (d.onset_epoch, d.best_epoch)]

@@ -65,3 +65,39 @@ class ChartColours(NamedTuple):
 
 LIGHT = ChartColours("#2457c5", "#c2570c", _GREEN[0], _RED[0], "#1c2333", "#566076", "#dde1ea", "#ffffff")
 DARK = ChartColours("#7ea6ff", "#ff9d5c", _GREEN[1], _RED[1], "#e7eaf1", "#a9b2c3", "#313a4e", "#12161f")
+
+
+class RunMark(NamedTuple):
+    """How one of several runs is told from the others: a colour, Plotly's symbol and the glyph that looks like it."""
+
+    light: str
+    dark: str
+    symbol: str
+    glyph: str
+
+
+# Found by a search for hues that stay 25 apart (in CIELAB) for every eye, and 3 to 1 from the page.
+_RUN_HUES = (
+    ("#0a3ee5", "#717bfb"),
+    ("#f56600", "#f06e36"),
+    ("#00a06c", "#13ed91"),
+    ("#a666e7", "#c5a3ff"),
+    ("#674a00", "#f2d52e"),
+    ("#4b357b", "#fffff3"),
+    ("#c570ae", "#e18cba"),
+    ("#7a033a", "#924a89"),
+)
+_RUN_SYMBOLS = (
+    ("circle", "●"),
+    ("square", "■"),
+    ("triangle-up", "▲"),
+    ("diamond", "◆"),
+    ("triangle-down", "▼"),
+    ("star", "★"),
+    ("cross", "✚"),
+)
+
+
+def run_mark(position: int) -> RunMark:
+    """The mark of the run at this place among the compared ones; the first 56 differ."""
+    return RunMark(*_RUN_HUES[position % len(_RUN_HUES)], *_RUN_SYMBOLS[position % len(_RUN_SYMBOLS)])

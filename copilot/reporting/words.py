@@ -200,6 +200,24 @@ def moment_text(iso: str | None) -> str:
     return f"{when.day} {when:%B %Y, %H:%M} {zone}".strip()
 
 
+def duration_text(seconds: float) -> str:
+    """A stretch of time at two or three digits: ``0.4 s``, ``34 s``, ``2.1 min``, ``3.5 h``."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if abs(seconds) >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s" if abs(seconds) >= 10 else f"{seconds:.2g} s"
+
+
+def axis_place(value: float | None, unit: str) -> str:
+    """A place on an axis of compared curves: an epoch, a step, or time since the start; a dash where there is none."""
+    return MISSING if value is None else duration_text(value) if unit == "s" else epoch_text(value)
+
+
+def change_text(change: float, quantity: str) -> str:
+    """A change with its sign, for instance ``+1.8 points``."""
+    return f"{'−' if change < 0 else '+'}{difference_text(abs(change), quantity)}"
+
+
 def relative_time(moment: str, now: datetime) -> str:
     """How long ago an ISO moment was: "just now", "5 min ago", "3 days ago"; empty if it cannot be read."""
     try:

@@ -14,6 +14,7 @@ _FOLDER = app_folder() / "pages"
 _SCREENS = (
     ("runs", "Runs", "table_rows"),
     ("run", "Run", "show_chart"),
+    ("compare", "Compare", "compare_arrows"),
     ("model_checks", "Model checks", "fact_check"),
     ("data", "Data", "database"),
     ("research", "Research", "menu_book"),

@@ -64,7 +64,7 @@ def run_id() -> str | None:
 
 def link(run: str | None = None) -> dict[str, str]:
     """Query parameters that keep the experiment and the run on the way to another page."""
-    kept = {name: st.query_params[name] for name in ("experiment", "run") if name in st.query_params}
+    kept = {name: st.query_params[name] for name in ("experiment", "run", "runs") if name in st.query_params}
     return {**kept, "run": run} if run else kept
 
 
@@ -83,14 +83,30 @@ def _scan(key: tuple, name: str) -> AnalysisList:
     return _analyzer(*key).scan(name, limit=SCAN_LIMIT)
 
 
-def compare(ids: tuple[str, ...]) -> AnalysisList:
-    """The named runs beside the first of them; kept for half a minute."""
-    return _compare(key(), ids)
+def compared_ids() -> tuple[str, ...]:
+    """The runs to compare that the address names (``?runs=a,b,c``)."""
+    named = st.query_params.get("runs", "").split(",")
+    return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Comparing runs...")
-def _compare(key: tuple, ids: tuple[str, ...]) -> AnalysisList:
-    return _analyzer(*key).compare(ids, baseline=ids[0])
+def compare(ids: tuple[str, ...], baseline: str, axis: str) -> AnalysisList:
+    """The named runs side by side, and against one of them; kept for half a minute."""
+    return _compare(key(), ids, baseline, axis)
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=16, show_spinner="Comparing runs...")
+def _compare(key: tuple, ids: tuple[str, ...], baseline: str, axis: str) -> AnalysisList:
+    return _analyzer(*key).compare(ids, baseline=baseline, axis=axis)
+
+
+def runs(name: str) -> list:
+    """The runs of an experiment without their curves, the newest first; kept for half a minute."""
+    return _runs(key(), name)
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Reading the list of runs...")
+def _runs(key: tuple, name: str) -> list:
+    return _analyzer(*key).source.runs(name, limit=SCAN_LIMIT)
 
 
 def result(run: str) -> AnalysisResult:
@@ -116,5 +132,5 @@ def _experiments(key: tuple) -> list:
 
 def forget() -> None:
     """Read everything again."""
-    for cached in (_scan, _compare, _result, _experiments):
+    for cached in (_scan, _compare, _runs, _result, _experiments):
         cached.clear()

@@ -9,16 +9,11 @@ import streamlit as st
 
 from copilot.core.comparisons.document import Comparison
 from copilot.core.findings import Evidence, Finding
-from copilot.reporting.palette import VERDICT_STYLES
 from copilot.reporting.words import (
     capital,
     citation_label,
-    difference_text,
-    epoch_text,
     evidence_in_full,
     quantity_name,
-    value_text,
-    verdict_label,
 )
 from copilot.ui.advice import advice
 from copilot.ui.finding_card import finding_card
@@ -32,18 +27,13 @@ _VERSUS = ("worse_by", "gap_wider_by")  # their source is a run `against` the ba
 _ROWS = {"OVF201": "Cross-validation", "OVF203": "Parameter", "OVF205": "Run"}
 
 
-def together(found: Comparison, title: str = "What the runs say together", *, beside: bool = False) -> None:
-    """The comparisons of `found`: issues first, then passed ones; those with nothing to judge are folded.
-
-    `beside` shows the compared runs in a table of their own first.
-    """
+def together(found: Comparison) -> None:
+    """The comparisons of `found`: issues first, then passed ones; those with nothing to judge are folded."""
     if len(found.runs) < 2:
         return
-    st.subheader(title, anchor=False)
+    st.subheader("What the runs say together", anchor=False)
     by = f", compared by validation {plain(quantity_name(found.subject.quantity))}" if found.subject.quantity else ""
     st.caption(f"{len(found.runs)} runs{by}")
-    if beside:
-        _runs(found)
     told = sorted((f for f in found.findings if f.state in _SPOKEN), key=_attention)
     left = list(found.recommendations)
     for finding in told:
@@ -53,25 +43,6 @@ def together(found: Comparison, title: str = "What the runs say together", *, be
             for item in mine:
                 advice(item, ":material/arrow_forward: ")
     _silent([f for f in found.findings if f.state not in _SPOKEN])
-
-
-def _runs(found: Comparison) -> None:
-    """The compared runs in one table, the baseline named."""
-    quantity = found.subject.quantity or ""
-    rows = []
-    for run, label in zip(found.runs, _labels(found), strict=True):
-        base = " (baseline)" if run.run_id == found.subject.baseline else ""
-        known = run.best_value is not None
-        rows.append(
-            {
-                "Run": label + base,
-                "Verdict": f"{VERDICT_STYLES[run.verdict].glyph} {verdict_label(run.verdict)}" if run.verdict else "",
-                f"Best validation {quantity_name(quantity)}": value_text(run.best_value, quantity) if known else "",
-                "At epoch": epoch_text(run.best_epoch) if known else "",
-                "Gap there": "" if run.gap is None else difference_text(run.gap, quantity),
-            }
-        )
-    st.dataframe(rows, hide_index=True, key="runs-beside", alt="Compared runs with verdict, best value, epoch and gap")
 
 
 def _labels(found: Comparison) -> tuple[str, ...]:

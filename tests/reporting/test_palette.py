@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from copilot.core.findings import SEVERITIES, VERDICTS
-from copilot.reporting.palette import DARK, LIGHT, SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES
+from copilot.reporting.palette import DARK, LIGHT, SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES, run_mark
 from copilot.reporting.words import state_label
 
 # How colour-blind people see linear RGB: G. Machado et al., IEEE TVCG 15 (2009), severity 1.
@@ -53,6 +53,22 @@ def test_verdicts_stay_apart_for_every_eye(theme: str, vision: str):
 def test_training_and_validation_stay_apart_for_every_eye(colours, vision: str):
     train, val = (_lab(VISION[vision] @ _linear(c)) for c in (colours.train, colours.val))
     assert np.linalg.norm(train - val) > 40
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize(("theme", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_compared_runs_stay_apart_for_every_eye(theme: str, colours, vision: str):
+    hues = [getattr(run_mark(i), theme) for i in range(8)]
+    seen = [_lab(VISION[vision] @ _linear(hue)) for hue in hues]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 25
+    assert min(_contrast(hue, colours.paper) for hue in hues) > 3
+
+
+def test_compared_runs_differ_by_colour_or_sign_and_the_first_by_both():
+    marks = [run_mark(i) for i in range(56)]
+    assert len({(m.light, m.symbol) for m in marks}) == 56
+    assert len({m.glyph for m in marks[:7]}) == 7
+    assert [m.glyph for m in marks[:7]] == [m.glyph for m in marks[7:14]]
 
 
 @pytest.mark.parametrize(("theme", "colours"), [("light", LIGHT), ("dark", DARK)])

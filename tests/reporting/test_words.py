@@ -126,3 +126,19 @@ def test_the_gap_of_two_points_is_positive_where_validation_is_worse():
     assert words.gap_text(None, 0.5, "loss", False) == ""
     assert words.axis_label("accuracy") == "accuracy (%)"
     assert words.axis_label("box_loss") == "box loss"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.04 s"), (34.2, "34 s"), (89, "89 s"), (126, "2.1 min"), (12600, "3.5 h")]
+)
+def test_stretches_of_time(seconds, text):
+    assert words.duration_text(seconds) == text
+
+
+def test_places_on_an_axis_and_changes():
+    assert [words.axis_place(12.0, "epoch"), words.axis_place(126, "s"), words.axis_place(None, "s")] == [
+        "12",
+        "2.1 min",
+        "–",
+    ]
+    assert [words.change_text(0.018, "accuracy"), words.change_text(-0.3, "loss")] == ["+1.8 points", "−0.3"]

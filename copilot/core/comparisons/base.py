@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from copilot.core.checks.base import BaseCheck, percent
-from copilot.core.comparisons.params import fold_number
+from copilot.core.comparisons.document import Axis
+from copilot.core.comparisons.members import GroupMember, RegisteredVersion
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory, axis_value
 from copilot.core.naming import is_fraction, parse_metric_name
 from copilot.core.pairs import Pair
-from copilot.core.set_sizes import set_size
 from copilot.core.statistics import noise_scale, tail_length
 from copilot.utils.names import told_apart
 from copilot.utils.validators import clean_text
 
-NAME_LENGTH = 60
 _COUNTED = ("runs", "folds", "images", "sizes", "configurations", "parameters", "cross-validations")
-
-
-@dataclass(frozen=True)
-class GroupMember:
-    """One run of a group: its history and what the tracking store says of it. Text is as it was logged."""
-
-    history: RunHistory
-    run_id: str | None = None
-    run_name: str | None = None
-    parent_run_id: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    verdict: str | None = None
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        return self.history.params
-
-    @property
-    def label(self) -> str:
-        """The run's name, which others of its group may have too: sentences take `RunGroup.labels`."""
-        return clean_text(self.run_name or self.run_id or self.history.name, NAME_LENGTH)
-
-    @cached_property
-    def fold(self) -> int | None:
-        """The number of its fold where a parameter or tag says so."""
-        found = fold_number(self.params)
-        return fold_number(self.tags) if found is None else found
-
-    @cached_property
-    def n_train(self) -> int | None:
-        return set_size(self.params, "train")
-
-    @cached_property
-    def n_val(self) -> int | None:
-        return set_size(self.params, "val")
 
 
 @dataclass(frozen=True)
@@ -125,12 +89,22 @@ class RunGroup:
         Run id whose children the members are, where a person said that they are folds.
     preference : sequence of str
         Quantities in order of preference (``detection.metrics``).
+    wanted : str or None
+        The quantity to compare by, however few runs have it.
+    axis : {"epoch", "step", "time"} or None
+        Put the runs side by side on this axis, too.
+    model : str or None
+        The registered model of whose `versions`, the oldest first, these are the runs.
     """
 
     members: tuple[GroupMember, ...]
     baseline: str | None = None
     parent: str | None = None
     preference: Sequence[str] = ()
+    wanted: str | None = None
+    axis: Axis | None = None
+    model: str | None = None
+    versions: Sequence[RegisteredVersion] = ()
 
     @cached_property
     def reference(self) -> int | None:
@@ -160,6 +134,8 @@ class RunGroup:
         A score comes before the loss: losses of differently configured runs (smoothed labels, class weights) share no
         scale, and the noise of a score is known from the size of the validation set.
         """
+        if self.wanted is not None:
+            return self._wanted()
         asked = self.members if self.reference is None else self.members[self.reference : self.reference + 1]
         known = {p.quantity for m in asked for p in m.history.pairs if np.isfinite(p.val).any()}
         runs: Counter[str] = Counter()
@@ -170,9 +146,8 @@ class RunGroup:
                     runs[pair.quantity] += 1
                     kinds[pair.quantity] = pair.kind
         most = [q for q, n in runs.most_common() if 2 * n >= len(self.members)]
-        for wanted in self.preference:
-            parsed = parse_metric_name(wanted)
-            if (name := parsed.quantity if parsed else wanted) in most:
+        for name in map(quantity_of, self.preference):
+            if name in most:
                 return name
         scores = [q for q in most if is_fraction(q)]
         losses = [q for q in most if kinds[q] == "loss"]
@@ -185,6 +160,11 @@ class RunGroup:
         ]
         return ranked[0] if ranked else None
 
+    def _wanted(self) -> str | None:
+        name = quantity_of(self.wanted)
+        pairs = (p for m in self.members for p in m.history.pairs if p.quantity == name)
+        return name if any(np.isfinite(p.val).any() for p in pairs) else None
+
     @cached_property
     def measured(self) -> Measured | None:
         """The group's quantity in every run, or None where no run validated anything."""
@@ -195,12 +175,19 @@ class RunGroup:
         for i, member in enumerate(self.members):
             pair = next((p for p in member.history.pairs if p.quantity == self.quantity), None)
             if pair is not None and np.isfinite(pair.val).any():
-                rows[:, i] = _measure(member.history, pair)
+                rows[:, i] = measure(member.history, pair)
                 higher = pair.higher_is_better
         return Measured(self.quantity, higher, *rows)
 
 
-def _measure(history: RunHistory, pair: Pair) -> tuple[float, float, float, float, float]:
+def quantity_of(name: str) -> str:
+    """The quantity that a person means, who may have written the name of a metric."""
+    parsed = parse_metric_name(name)
+    return parsed.quantity if parsed else name
+
+
+def measure(history: RunHistory, pair: Pair) -> tuple[float, float, float, float, float]:
+    """The row of `Measured` of one run, which must have a validation value: best, epoch, gap, gap_end, noise."""
     val, train = pair.to_cost(pair.val), pair.to_cost(pair.train)
     on = np.isfinite(val)
     at = int(np.argmin(np.where(on, val, np.inf)))

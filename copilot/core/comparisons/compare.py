@@ -10,6 +10,8 @@ import numpy as np
 from copilot.core.comparisons.base import ComparisonCheck, RunGroup
 from copilot.core.comparisons.document import ComparedRun, Comparison, ComparisonSubject
 from copilot.core.comparisons.folds import fold_numbers
+from copilot.core.comparisons.model_history import model_history
+from copilot.core.comparisons.side_by_side import side_by_side
 from copilot.core.detector import muted
 from copilot.core.findings import Outcome, number_evidence
 from copilot.core.history import axis_value
@@ -38,18 +40,26 @@ def compare_runs(
     """
     outcomes = [_run(check, group, ignore or {}) for check in checks]
     findings, evidence = number_evidence(outcomes)
+    over_versions = None
+    if group.model is not None:
+        used = [check for check in checks if check.code not in (ignore or {})]
+        over_versions, more = model_history(group.model, group.versions, group, used, 1 + len(evidence))
+        evidence += more
     return Comparison(
         subject=ComparisonSubject(
             experiment=_clean(experiment),
             baseline=_clean(group.baseline),
             parent_run_id=_clean(group.parent),
             quantity=group.quantity,
+            higher_is_better=group.measured.higher_is_better if group.measured else None,
             analyzed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         runs=_rows(group),
         findings=findings,
         evidence=evidence,
         recommendations=recommend_for(outcomes),
+        side_by_side=side_by_side(group, group.axis) if group.axis else None,
+        model_history=over_versions,
     )
 
 

@@ -10,7 +10,8 @@ from itertools import takewhile
 
 import numpy as np
 
-from copilot.core.comparisons.base import NAME_LENGTH, GroupMember, RunGroup
+from copilot.core.comparisons.base import RunGroup
+from copilot.core.comparisons.members import NAME_LENGTH, GroupMember
 from copilot.core.comparisons.params import configuration, fold_count, is_size
 from copilot.utils.names import told_apart
 from copilot.utils.validators import clean_text

@@ -97,8 +97,17 @@ def test_what_is_true_of_every_comparison(name):
 
 
 CONTRACT = {
-    "": {"schema_version", "subject", "runs", "findings", "evidence", "recommendations"},
-    "subject": {"kind", "experiment", "baseline", "parent_run_id", "quantity", "analyzed_at"},
+    "": {
+        "schema_version",
+        "subject",
+        "runs",
+        "findings",
+        "evidence",
+        "recommendations",
+        "side_by_side",
+        "model_history",
+    },
+    "subject": {"kind", "experiment", "baseline", "parent_run_id", "quantity", "higher_is_better", "analyzed_at"},
     "runs": {"run_id", "run_name", "verdict", "best_value", "best_epoch", "gap", "fold", "n_train"},
     "findings": {"code", "title", "state", "severity", "confidence", "summary", "evidence"},
     "evidence": {"id", "name", "value", "unit", "epoch", "source", "quantity", "low", "high"},
