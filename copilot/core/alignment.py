@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,18 +36,30 @@ def _listed(names: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """A cleaned series: `steps` ascending and unique, `bad` where NaN or an infinity was logged (value NaN)."""
+    """A cleaned series: `steps` ascending and unique, `bad` where NaN or an infinity was logged (value NaN).
+
+    `logged` holds the steps as they were logged, where `steps` are something else (epochs).
+    """
 
     steps: np.ndarray
     values: np.ndarray
     bad: np.ndarray
     times: np.ndarray | None = None
+    logged: np.ndarray | None = None
+
+    def at(self, rows: np.ndarray, steps: np.ndarray) -> Curve:
+        """Some of the rows, on other `steps`; those that were logged are kept beside them."""
+        logged = self.steps if self.logged is None else self.logged
+        times = None if self.times is None else self.times[rows]
+        return Curve(steps, self.values[rows], self.bad[rows], times, logged[rows])
 
     def scaled(self, factor: float) -> Curve:
         return replace(self, values=self.values * factor)
 
     def on(self, epochs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values and bad marks on `epochs`, which hold all of `steps`; NaN where there is none."""
+        if self.steps is epochs:
+            return self.values, self.bad
         values, bad = np.full(len(epochs), np.nan), np.zeros(len(epochs), bool)
         at = np.searchsorted(epochs, self.steps)
         values[at], bad[at] = self.values, self.bad
@@ -57,38 +69,6 @@ class Curve:
 EMPTY = Curve(np.zeros(0), np.zeros(0), np.zeros(0, bool))
 
 
-@dataclass(frozen=True)
-class EpochAxis:
-    """A logged ``epoch`` metric that says which epoch each global step belongs to."""
-
-    name: str
-    steps: np.ndarray
-    epochs: np.ndarray
-
-    def map_steps(self, steps: np.ndarray) -> np.ndarray:
-        """Epochs of `steps`, interpolated between the logged ones."""
-        return np.interp(steps, self.steps, self.epochs)
-
-
-def epoch_axis(series: list[tuple[str, np.ndarray | None, np.ndarray]]) -> EpochAxis | None:
-    """The logged ``epoch`` metric, if steps count something else (Lightning and Hugging Face log so)."""
-    for name, steps, values in series:
-        if name.lower() not in EPOCH_NAMES or steps is None or len(values) < 2:
-            continue
-        order = np.argsort(steps, kind="stable")
-        steps, values = np.asarray(steps, float)[order], np.asarray(values, float)[order]
-        rises = np.all(np.diff(values) >= 0) and values[-1] > values[0]
-        if (
-            np.isfinite(values).all()
-            and rises
-            and np.all(np.diff(steps) >= 0)
-            and steps[-1] > steps[0]
-            and not np.allclose(steps, values)
-        ):
-            return EpochAxis(name, steps, values)
-    return None
-
-
 def clean_series(
     name: str,
     values: np.ndarray,
@@ -96,11 +76,11 @@ def clean_series(
     times: np.ndarray | None,
     notes: Notes,
     *,
-    axis: EpochAxis | None = None,
+    to_epochs: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Curve:
     """Order a logged series, drop repeated rows and mark values that are not finite; say so in `notes`.
 
-    With an `axis`, steps become epochs, and the several rows of one epoch are averaged.
+    With `to_epochs`, steps become epochs, and the several rows of one epoch are averaged.
     """
     values = np.asarray(values, float)
     steps = np.arange(len(values), dtype=float) if steps is None else np.asarray(steps, float)
@@ -120,7 +100,7 @@ def clean_series(
     if bad.any():
         notes.add(f"NaN or infinite values at {int(bad.sum())} of {len(bad)} points of {{}}.", name)
     curve = Curve(steps, np.where(bad, np.nan, values), bad, times)
-    return _on_epochs(name, curve, axis, notes) if axis else curve
+    return _on_epochs(name, curve, to_epochs(steps), notes) if to_epochs else curve
 
 
 def _one_a_step(name: str, steps: np.ndarray, values: np.ndarray, notes: Notes) -> np.ndarray:
@@ -141,13 +121,13 @@ def _one_a_step(name: str, steps: np.ndarray, values: np.ndarray, notes: Notes) 
     return last
 
 
-def _on_epochs(name: str, curve: Curve, axis: EpochAxis, notes: Notes) -> Curve:
-    epochs = axis.map_steps(curve.steps)
+def _on_epochs(name: str, curve: Curve, epochs: np.ndarray, notes: Notes) -> Curve:
     grid = np.unique(epochs)
+    moved = replace(curve, steps=epochs, logged=curve.steps)
     if len(grid) == len(epochs):
-        return replace(curve, steps=epochs)
+        return moved
     notes.add("Several rows of one epoch were averaged in {}.", name)
-    return _bucket_means(replace(curve, steps=epochs), grid)
+    return bucket_means(moved, grid, np.searchsorted(grid, epochs))
 
 
 def _steps_from_times(name: str, steps: np.ndarray, times: np.ndarray | None, notes: Notes) -> np.ndarray:
@@ -164,29 +144,33 @@ def _steps_from_times(name: str, steps: np.ndarray, times: np.ndarray | None, no
 def align_pair(quantity: str, train: Curve | None, val: Curve | None, notes: Notes) -> tuple[Curve, Curve]:
     """Bring the training curve onto the validation curve's grid where the two were logged at different steps."""
     train, val = train or EMPTY, val or EMPTY
-    if len(train.steps) < 2 or len(val.steps) < 2:
+    if train.steps is val.steps or len(train.steps) < 2 or len(val.steps) < 2:
         return train, val
     shared = np.isin(val.steps, train.steps).mean()
     if shared >= 0.8 and len(train.steps) <= PER_BATCH_FROM * len(val.steps):
         return train, val
     if len(train.steps) == len(val.steps):
-        if shared < 0.8:
-            notes.add(
-                "Logged at different steps for training and validation, so that they were matched in order: {}.",
-                quantity,
-            )
-            return replace(train, steps=val.steps), val
-        return train, val
+        return _in_order(quantity, train, val, notes) if shared < 0.8 else (train, val)
     if len(train.steps) < len(val.steps):
         return train, val
     notes.add("Logged more often for training, so that it was averaged between validation epochs: {}.", quantity)
-    return _bucket_means(train, val.steps), val
+    return bucket_means(train, val.steps, np.searchsorted(val.steps, train.steps)), val
 
 
-def _bucket_means(curve: Curve, grid: np.ndarray) -> Curve:
-    """Mean of `curve` over each stretch that ends at a point of `grid`."""
-    slot = np.searchsorted(grid, curve.steps)
+def _in_order(quantity: str, train: Curve, val: Curve, notes: Notes) -> tuple[Curve, Curve]:
+    """Both on the validation's steps; on those of training where these count epochs and the others something larger."""
+    notes.add("Logged at different steps for training and validation, so that they were matched in order: {}.", quantity)
+    rows = np.arange(len(train.steps))
+    if np.ptp(val.steps) > 2 * np.ptp(train.steps):
+        return train, val.at(rows, train.steps)
+    return train.at(rows, val.steps), val
+
+
+def bucket_means(curve: Curve, grid: np.ndarray, slot: np.ndarray) -> Curve:
+    """Mean of the rows of `curve` that share a `slot`, the index of a point of `grid`; those beyond it are dropped."""
     inside = slot < len(grid)
+    logged = (curve.steps if curve.logged is None else curve.logged)[inside]
+    times = None if curve.times is None else curve.times[inside]
     slot, values, bad = slot[inside], curve.values[inside], curve.bad[inside]
     finite = np.isfinite(values)
     count = np.bincount(slot[finite], minlength=len(grid))
@@ -195,5 +179,9 @@ def _bucket_means(curve: Curve, grid: np.ndarray) -> Curve:
     used = (count > 0) | has_bad
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(count > 0, total / count, np.nan)
-    times = None if curve.times is None else np.interp(grid, curve.steps, curve.times)[used]
-    return Curve(grid[used], means[used], (has_bad & (count == 0))[used], times)
+    last = np.zeros(len(grid), int)
+    np.maximum.at(last, slot, np.arange(len(slot)))
+    at = last[used]
+    return Curve(
+        grid[used], means[used], (has_bad & (count == 0))[used], None if times is None else times[at], logged[at]
+    )

@@ -1,0 +1,250 @@
+"""What the steps of a run count: mended times and steps, restarts, and the ``epoch`` metric as the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from copilot.core.alignment import EPOCH_NAMES, Notes
+from copilot.core.pairs import LoggedSeries
+
+CLOCK = (4e8, 5e9)  # seconds since 1970 of moments that a training run can have: 1982 to 2128
+MOMENTS_FROM = 1e9  # steps above this that hardly grow are moments in time
+FEW_RESTARTS = 5
+
+
+@dataclass(frozen=True)
+class EpochAxis:
+    """A logged ``epoch`` metric that says which epoch each global step belongs to."""
+
+    name: str
+    steps: np.ndarray
+    epochs: np.ndarray
+    times: np.ndarray | None = None
+
+    def map_steps(self, steps: np.ndarray) -> np.ndarray:
+        """Epochs of `steps`: between logged ones interpolated, or the epoch that is running where these are whole."""
+        between = np.interp(steps, self.steps, self.epochs)
+        if not np.array_equal(self.epochs, np.floor(self.epochs)):
+            return between
+        at_the_end = np.all(np.diff(self.epochs) > 0) and self.steps[0] > 0.5 * np.median(np.diff(self.steps))
+        return np.ceil(between) if at_the_end else np.floor(between)
+
+    def for_series(self, item: LoggedSeries) -> Callable[[np.ndarray], np.ndarray] | None:
+        """How to make epochs of a series' steps; None where they are epochs already, as validation's often are."""
+        steps = item.steps
+        last = self.epochs[-1]
+        if steps is None or not len(steps):
+            return None
+        if np.max(steps) > last + 1.5 or self.steps[-1] <= 2 * (last + 1) or len(steps) < 2:
+            return self.map_steps
+        mapped = self.map_steps(np.asarray(steps, float))
+        if item.times is not None and self.times is not None and np.ptp(self.times) > 0 and np.ptp(item.times) > 0:
+            by_time = np.interp(item.times, self.times, self.epochs)
+            closer = np.median(np.abs(steps - by_time)) < np.median(np.abs(mapped - by_time))
+            return None if closer else self.map_steps
+        return None if np.ptp(mapped) < 0.2 * np.ptp(steps) else self.map_steps
+
+
+def epoch_axis(series: Sequence[tuple]) -> EpochAxis | None:
+    """The logged ``epoch`` metric, if steps count something else (Lightning and Hugging Face log so).
+
+    `series` holds (name, steps, values) or (name, steps, values, times).
+    """
+    for name, steps, values, *more in series:
+        if name.lower() not in EPOCH_NAMES or steps is None or len(values) < 2:
+            continue
+        order = np.argsort(steps, kind="stable")
+        steps, values = np.asarray(steps, float)[order], np.asarray(values, float)[order]
+        times = np.asarray(more[0], float)[order] if more and more[0] is not None else None
+        rises = np.all(np.diff(values) >= 0) and values[-1] > values[0]
+        if (
+            np.isfinite(values).all()
+            and np.isfinite(steps).all()
+            and rises
+            and steps[-1] > steps[0]
+            and not np.allclose(steps, values)
+        ):
+            times = times if times is not None and np.all(np.diff(times) >= 0) else None
+            return EpochAxis(name, steps, values, times)
+    return None
+
+
+def mended(items: Sequence[LoggedSeries], notes: Notes) -> list[LoggedSeries]:
+    """Series with times in seconds and steps that count, those of a restarted run numbered on."""
+    tidy = [_moments_as_times(_in_seconds(item, notes), notes) for item in items]
+    return _restarts([_numbered_cycles(item, notes) for item in tidy], notes)
+
+
+def _in_seconds(item: LoggedSeries, notes: Notes) -> LoggedSeries:
+    """Times in seconds; they may have been logged in other units, and are dropped where they tell nothing."""
+    if item.times is None or not len(item.times):
+        return item
+    times = np.asarray(item.times, float)
+    if not np.isfinite(times).all() or (len(times) > 1 and np.ptp(times) == 0):
+        return replace(item, times=None if len(times) > 1 or not np.isfinite(times).all() else times)
+    for factor in (1e3, 1e-3, 1e-6, 1e-9):
+        if not CLOCK[0] <= times[0] <= CLOCK[1] and CLOCK[0] <= np.median(times) * factor <= CLOCK[1]:
+            notes.add("Times were logged in another unit than MLflow's; they were read as moments of our time.")
+            return replace(item, times=times * factor)
+    return replace(item, times=times)
+
+
+def _moments_as_times(item: LoggedSeries, notes: Notes) -> LoggedSeries:
+    """Rows numbered in order where the steps are moments in time."""
+    steps = item.steps
+    if steps is None or not len(steps) or not np.isfinite(steps).all():
+        return item
+    low = float(np.min(steps))
+    if low < MOMENTS_FROM or np.ptp(steps) > 0.2 * low:
+        return item
+    notes.add("The steps of {} are moments in time, so that its rows were numbered in order.", item.name)
+    moments = np.asarray(steps, float)
+    numbered = np.empty(len(moments))
+    numbered[np.argsort(moments, kind="stable")] = np.arange(len(moments))
+    seconds = next((moments * f for f in (1.0, 1e-3, 1e-6, 1e-9) if CLOCK[0] <= low * f <= CLOCK[1]), None)
+    return replace(item, steps=numbered, times=item.times if item.times is not None else seconds)
+
+
+def _numbered_cycles(item: LoggedSeries, notes: Notes) -> LoggedSeries:
+    """Rows numbered in order where the steps begin again each epoch (the batch in the epoch)."""
+    if item.steps is None or len(item.steps) < 2 * FEW_RESTARTS or np.all(item.steps[1:] >= item.steps[:-1]):
+        return item
+    order = _logging_order(item)
+    steps = _steps_of(item)[order]
+    turns = np.flatnonzero(np.diff(steps) < 0) + 1
+    ascending = np.all(np.diff(steps)[np.diff(steps) <= 0] < 0)
+    if len(turns) <= FEW_RESTARTS or not ascending or np.any(steps[turns] != steps[0]):
+        return item
+    notes.add("Steps of {} begin again each epoch, so that its rows were numbered in order.", item.name)
+    numbered = np.empty(len(steps))
+    numbered[order] = np.arange(len(steps))
+    return replace(item, steps=numbered)
+
+
+@dataclass(frozen=True)
+class _Restart:
+    """Where, in the order of logging, a series begins again: its row, time, and what the values say of it."""
+
+    item: LoggedSeries
+    order: np.ndarray
+    row: int
+    goes_on: bool | None
+
+    @property
+    def time(self) -> float | None:
+        return None if self.item.times is None else float(self.item.times[self.order[self.row]])
+
+
+def _restarts(items: list[LoggedSeries], notes: Notes) -> list[LoggedSeries]:
+    for _ in range(FEW_RESTARTS):
+        found = [r for r in map(_first_restart, items) if r]
+        if not found:
+            break
+        votes = [r.goes_on for r in found if r.goes_on is not None]
+        goes_on = sum(votes) * 2 > len(votes)
+        densest = max(found, key=lambda r: r.row)
+        before = _steps_of(densest.item)[densest.order][: densest.row]
+        spacing = np.median(np.diff(np.unique(before))) if len(np.unique(before)) > 1 else 1.0
+        offset = float(before.max() - before.min() + spacing)
+        at = {id(r.item): r for r in found}
+        items = [_mend_restart(i, at.get(id(i)), densest.time, offset if goes_on else None, notes) for i in items]
+    return [_without_abandoned(item, notes) for item in items]
+
+
+def _steps_of(item: LoggedSeries) -> np.ndarray:
+    return np.arange(len(item.values), dtype=float) if item.steps is None else np.asarray(item.steps, float)
+
+
+def _logging_order(item: LoggedSeries) -> np.ndarray:
+    rows = np.arange(len(item.values))
+    return rows if item.times is None else np.lexsort((rows, item.times))
+
+
+def _turns(item: LoggedSeries) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Order of logging, steps in it, and the rows at which these go back; None where they never do, or all the time."""
+    steps = item.steps
+    if steps is None or len(steps) < 4 or np.all(steps[1:] > steps[:-1]) and item.times is None:
+        return None
+    order = _logging_order(item)
+    steps = _steps_of(item)[order]
+    turns = np.flatnonzero(np.diff(steps) < 0) + 1
+    return (order, steps, turns) if 0 < len(turns) <= FEW_RESTARTS else None
+
+
+def _first_restart(item: LoggedSeries) -> _Restart | None:
+    found = _turns(item)
+    if found is None:
+        return None
+    order, steps, turns = found
+    values = np.asarray(item.values, float)[order]
+    for row in turns:
+        tail = steps[row : (turns[turns > row][0] if np.any(turns > row) else len(steps))]
+        if row < 2 or len(tail) < 2 or steps[row] > steps[:row].min() or np.ptp(steps[:row]) == 0:
+            continue
+        if _repeats(steps, values, row):
+            return None
+        return _Restart(item, order, int(row), _goes_on(values[:row], values[row:]))
+    return None
+
+
+def _repeats(steps: np.ndarray, values: np.ndarray, row: int) -> bool:
+    """Whether the rows from `row` on say again what was said before: rows logged twice, no restart."""
+    before = dict(zip(steps[:row].tolist(), values[:row].tolist(), strict=True))
+    same = [before[s] == v or (before[s] != before[s] and v != v) for s, v in zip(steps[row:], values[row:], strict=True) if s in before]
+    return not same or all(same)
+
+
+def _goes_on(before: np.ndarray, after: np.ndarray) -> bool | None:
+    """Whether values begin again near where they stood (True) or near where they started (False)."""
+    before, after = before[np.isfinite(before)], after[np.isfinite(after)]
+    if len(before) < 2 or not len(after) or before[0] == before[-1]:
+        return None
+    return bool(abs(after[0] - np.median(before[-3:])) < abs(after[0] - before[0]))
+
+
+def _mend_restart(
+    item: LoggedSeries, own: _Restart | None, time: float | None, offset: float | None, notes: Notes
+) -> LoggedSeries:
+    """Later rows `offset` steps further; without it the earlier rows, an attempt that was given up, are dropped."""
+    if own is None and (time is None or item.times is None or item.steps is None):
+        return item
+    later = np.zeros(len(item.values), bool)
+    if own is not None:
+        later[own.order[own.row :]] = True
+    else:
+        later = item.times >= time
+        if later.all() or not later.any() or _steps_of(item)[later].min() > _steps_of(item)[~later].max():
+            return item  # it did not begin again itself
+    if offset is None:
+        notes.add("Begun again from scratch, so that only the last attempt is used: {}.", item.name)
+        return _rows(item, later)
+    notes.add("Steps began again after a restart where training went on, so that they were numbered on: {}.", item.name)
+    return replace(item, steps=_steps_of(item) + np.where(later, offset, 0.0))
+
+
+def _without_abandoned(item: LoggedSeries, notes: Notes) -> LoggedSeries:
+    """Without rows past the end of a run that was resumed from an earlier step and then stopped sooner."""
+    found = _turns(item)
+    if found is None:
+        return item
+    order, steps, turns = found
+    row = turns[-1]
+    tail = steps[row:]
+    repeated = np.isin(tail, steps[:row]).sum()
+    past = np.flatnonzero(steps[:row] > tail.max())
+    if len(tail) < 2 or repeated < 2 or not len(past) or np.any(np.diff(tail) <= 0):
+        return item
+    if _repeats(steps, np.asarray(item.values, float)[order], row):
+        return item
+    notes.add("Resumed from an earlier step, so that the rows given up by it were dropped in {}.", item.name)
+    keep = np.ones(len(steps), bool)
+    keep[order[past]] = False
+    return _rows(item, keep)
+
+
+def _rows(item: LoggedSeries, keep: np.ndarray) -> LoggedSeries:
+    steps = None if item.steps is None else item.steps[keep]
+    return replace(item, values=item.values[keep], steps=steps, times=None if item.times is None else item.times[keep])
