@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copilot.core.naming import check_rules
 from copilot.errors import CopilotError, InputError, ToolError
 from copilot.utils.config import Settings, load_settings
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from copilot.core.checks.base import Check
     from copilot.core.comparisons.base import ComparisonCheck
     from copilot.core.comparisons.document import Comparison
+    from copilot.core.explanation import Explanation
     from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
     from copilot.integrations.mlflow_client import MlflowSource
@@ -30,6 +32,7 @@ class Workbench:
     def __init__(self, config: str | Path | Settings | None = None, overrides: Mapping[str, Any] | None = None) -> None:
         self.settings = config if isinstance(config, Settings) else load_settings(config, overrides)
         self.checks  # noqa: B018 - wrong thresholds are told at once, not at the first run
+        check_rules(self.settings.metrics.rules)
 
     @cached_property
     def _all_checks(self) -> tuple[list[Check], list[ComparisonCheck]]:
@@ -75,8 +78,22 @@ class Workbench:
             return history
         from copilot.integrations.history_files import read_history
 
-        names = self.settings.metrics
+        names = self.settings.metrics.rules
         return read_history(history, train_pattern=names.train, val_pattern=names.val)
+
+    def _explained(self, model_uri: str | None, history: RunHistory | str | Path | None) -> Explanation:
+        """Of a run whose names make no history, the explanation is what tells why."""
+        from copilot.core.explanation import explain, explain_trace
+        from copilot.core.history import NoCurvesError
+
+        names = self.settings.metrics.rules
+        run_id = self.source.resolve(model_uri).run_id if model_uri is not None else None
+        try:
+            if history is not None:
+                return explain(self._history(history))
+            return explain(self.source.history(run_id, train_pattern=names.train, val_pattern=names.val))
+        except NoCurvesError as error:
+            return explain_trace(error.run, error.trace)
 
     def _experiment(self, named: str | None) -> str:
         name = named or self.settings.mlflow.experiment_name
@@ -105,7 +122,7 @@ class Workbench:
     ) -> AnalysisList:
         """Read and analyse runs; with `together` (fields of `RunGroup`) compare them too."""
         histories, failed = {}, {}
-        names = self.settings.metrics
+        names = self.settings.metrics.rules
         read = self.source.histories(run_ids, train_pattern=names.train, val_pattern=names.val, progress=progress)
         for run_id, history in read.items():
             if isinstance(history, CopilotError):

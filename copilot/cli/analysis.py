@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from copilot.cli.session import Session, common
+from copilot.cli.session import SHOWN, Session, common
 from copilot.errors import InputError
 
 FAIL_ON = click.option(
@@ -19,13 +19,22 @@ FAIL_ON = click.option(
 @click.option("--run-id", metavar="ID", help="MLflow run.")
 @click.option("--model-uri", metavar="URI", help="runs:/ID/model, models:/NAME/3 or models:/NAME@ALIAS.")
 @click.option("--history", metavar="FILE", help="CSV or JSON of curves, or a TensorBoard event folder.")
+@click.option("--explain-pairs", is_flag=True, help="Show what was read from each metric name instead, and why.")
 @FAIL_ON
 @common("table", "json", "markdown", "junit", "sarif")
 def analyze(
-    session: Session, run_id: str | None, model_uri: str | None, history: str | None, fail_on: str | None
+    session: Session,
+    run_id: str | None,
+    model_uri: str | None,
+    history: str | None,
+    explain_pairs: bool,
+    fail_on: str | None,
 ) -> int:
     """Judge one run: verdict, onset, cause, evidence, what to do."""
     session.one_run(run_id=run_id, model_uri=model_uri, history=history)
+    if explain_pairs:
+        _explain_pairs(session, run_id or model_uri, history, fail_on)
+        return 0
     analyzer = session.analyzer()
     result = analyzer.analyze_history(history) if history is not None else analyzer.analyze_model(run_id or model_uri)
     _show(session, result)
@@ -124,6 +133,18 @@ def exit_code(results, fail_on: str | None) -> int:
     findings = [f for r in (*results, *([together] if together else [])) for f in r.findings]
     worst = max((SEVERITIES.index(f.severity) for f in findings if f.state == "issue"), default=0)
     return int(worst >= SEVERITIES.index(fail_on))
+
+
+def _explain_pairs(session: Session, model_uri: str | None, history: str | None, fail_on: str | None) -> None:
+    from copilot.cli.pair_tables import explanation_markdown, explanation_table
+
+    if fail_on is not None or session.format not in SHOWN:
+        raise click.UsageError("--explain-pairs judges nothing: it takes no --fail-on, and table, json or markdown.")
+    told = session.analyzer().explain_pairs(model_uri, history=history)
+    if session.format == "table":
+        session.show(explanation_table(told))
+    else:
+        session.emit(told.model_dump_json(indent=2) if session.format == "json" else explanation_markdown(told))
 
 
 def _show(session: Session, result) -> None:

@@ -91,7 +91,7 @@ def clean_series(
         steps, values, times = steps[placed], values[placed], None if times is None else times[placed]
     if not len(steps):
         return EMPTY
-    steps = _steps_from_times(name, steps, times, notes)
+    steps = _steps_from_times(name, steps, values, times, notes)
     order = np.lexsort((np.arange(len(steps)) if times is None else times, steps))
     order = order[_one_a_step(name, steps[order], values[order], notes)]
     steps, values = steps[order], values[order]
@@ -130,14 +130,21 @@ def _on_epochs(name: str, curve: Curve, epochs: np.ndarray, notes: Notes) -> Cur
     return bucket_means(moved, grid, np.searchsorted(grid, epochs))
 
 
-def _steps_from_times(name: str, steps: np.ndarray, times: np.ndarray | None, notes: Notes) -> np.ndarray:
+def _steps_from_times(
+    name: str, steps: np.ndarray, values: np.ndarray, times: np.ndarray | None, notes: Notes
+) -> np.ndarray:
     """Number the rows by time where every one was logged at the same step (Keras autologging does that)."""
-    stuck = len(steps) > 2 and np.all(steps == steps[0])
+    stuck = len(steps) > 1 and np.all(steps == steps[0])
     if not stuck or times is None or np.all(times == times[0]):
+        return steps
+    order = np.argsort(times, kind="stable")
+    # A row that has both time and value of the one before is that row, logged again with a model.
+    new = (np.diff(times[order]) != 0) | (np.diff(values[order]) != 0)
+    if len(steps) == 2 and values[0] == values[1]:
         return steps
     notes.add("Logged at a single step, so that the order in time is used as the epoch: {}.", name)
     numbered = np.empty(len(steps))
-    numbered[np.argsort(times, kind="stable")] = np.arange(len(steps))
+    numbered[order] = np.append(0, np.cumsum(new))
     return numbered
 
 
@@ -146,6 +153,8 @@ def align_pair(quantity: str, train: Curve | None, val: Curve | None, notes: Not
     train, val = train or EMPTY, val or EMPTY
     if train.steps is val.steps or len(train.steps) < 2 or len(val.steps) < 2:
         return train, val
+    if _counted_from_elsewhere(train, val):
+        return _in_order(quantity, train, val, notes)
     shared = np.isin(val.steps, train.steps).mean()
     if shared >= 0.8 and len(train.steps) <= PER_BATCH_FROM * len(val.steps):
         return train, val
@@ -157,9 +166,22 @@ def align_pair(quantity: str, train: Curve | None, val: Curve | None, notes: Not
     return bucket_means(train, val.steps, np.searchsorted(val.steps, train.steps)), val
 
 
+def _counted_from_elsewhere(train: Curve, val: Curve) -> bool:
+    """Whether one side counts epochs from 0 and the other from 1: alike but for a shift that the times deny."""
+    if len(train.steps) != len(val.steps) or train.times is None or val.times is None:
+        return False
+    shift = val.steps - train.steps
+    if shift[0] == 0 or np.any(shift != shift[0]) or np.any(np.diff(train.times) <= 0):
+        return False
+    apart = np.abs(val.times - train.times)
+    return bool(np.median(apart) < 0.5 * np.median(np.diff(train.times)))
+
+
 def _in_order(quantity: str, train: Curve, val: Curve, notes: Notes) -> tuple[Curve, Curve]:
     """Both on the validation's steps; on those of training where these count epochs and the others something larger."""
-    notes.add("Logged at different steps for training and validation, so that they were matched in order: {}.", quantity)
+    notes.add(
+        "Logged at different steps for training and validation, so that they were matched in order: {}.", quantity
+    )
     rows = np.arange(len(train.steps))
     if np.ptp(val.steps) > 2 * np.ptp(train.steps):
         return train, val.at(rows, train.steps)

@@ -13,6 +13,7 @@ from copilot.core.pairs import LoggedSeries
 CLOCK = (4e8, 5e9)  # seconds since 1970 of moments that a training run can have: 1982 to 2128
 MOMENTS_FROM = 1e9  # steps above this that hardly grow are moments in time
 FEW_RESTARTS = 5
+SCRATCH = "Begun again from scratch, so that only the last attempt is used: {}."
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,25 @@ def _moments_as_times(item: LoggedSeries, notes: Notes) -> LoggedSeries:
 
 
 def _numbered_cycles(item: LoggedSeries, notes: Notes) -> LoggedSeries:
-    """Rows numbered in order where the steps begin again each epoch (the batch in the epoch)."""
+    """Rows numbered in order where the steps begin again each epoch (the batch in the epoch).
+
+    Where the values begin again too, these are several trainings in one run: the last is kept.
+    """
     if item.steps is None or len(item.steps) < 2 * FEW_RESTARTS or np.all(item.steps[1:] >= item.steps[:-1]):
         return item
     order = _logging_order(item)
-    steps = _steps_of(item)[order]
-    turns = np.flatnonzero(np.diff(steps) < 0) + 1
-    ascending = np.all(np.diff(steps)[np.diff(steps) <= 0] < 0)
-    if len(turns) <= FEW_RESTARTS or not ascending or np.any(steps[turns] != steps[0]):
+    steps, values = _steps_of(item)[order], np.asarray(item.values, float)[order]
+    change = np.diff(steps)
+    turns = np.flatnonzero(change < 0) + 1
+    if len(turns) <= FEW_RESTARTS or np.any(change == 0) or np.any(steps[turns] != steps[0]):
         return item
+    bounds = [0, *turns.tolist(), len(steps)]
+    votes = [_goes_on(values[a:b], values[b:c]) for a, b, c in zip(bounds, bounds[1:], bounds[2:], strict=False)]
+    if votes.count(False) > votes.count(True):
+        notes.add(SCRATCH, item.name)
+        keep = np.zeros(len(steps), bool)
+        keep[order[turns[-1] :]] = True
+        return _rows(item, keep)
     notes.add("Steps of {} begin again each epoch, so that its rows were numbered in order.", item.name)
     numbered = np.empty(len(steps))
     numbered[order] = np.arange(len(steps))
@@ -130,25 +141,32 @@ class _Restart:
 
     item: LoggedSeries
     order: np.ndarray
+    begun: int  # where the stretch before it begins
     row: int
     goes_on: bool | None
 
     @property
     def time(self) -> float | None:
-        return None if self.item.times is None else float(self.item.times[self.order[self.row]])
+        """Half-way between the rows around it, for series that were logged a little before or after this one."""
+        at = self.item.times
+        return None if at is None else float(at[self.order[[self.row - 1, self.row]]].mean())
+
+    @property
+    def offset(self) -> float:
+        """Steps that the stretch before it took."""
+        steps = np.unique(_steps_of(self.item)[self.order[self.begun : self.row]])
+        return float(steps[-1] - steps[0] + (np.median(np.diff(steps)) if len(steps) > 1 else 1.0))
 
 
 def _restarts(items: list[LoggedSeries], notes: Notes) -> list[LoggedSeries]:
     for _ in range(FEW_RESTARTS):
-        found = [r for r in map(_first_restart, items) if r]
+        found = [r for r in map(_last_restart, items) if r]
         if not found:
             break
         votes = [r.goes_on for r in found if r.goes_on is not None]
         goes_on = sum(votes) * 2 > len(votes)
-        densest = max(found, key=lambda r: r.row)
-        before = _steps_of(densest.item)[densest.order][: densest.row]
-        spacing = np.median(np.diff(np.unique(before))) if len(np.unique(before)) > 1 else 1.0
-        offset = float(before.max() - before.min() + spacing)
+        densest = max(found, key=lambda r: r.row - r.begun)
+        offset = densest.offset
         at = {id(r.item): r for r in found}
         items = [_mend_restart(i, at.get(id(i)), densest.time, offset if goes_on else None, notes) for i in items]
     return [_without_abandoned(item, notes) for item in items]
@@ -166,7 +184,7 @@ def _logging_order(item: LoggedSeries) -> np.ndarray:
 def _turns(item: LoggedSeries) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Order of logging, steps in it, and the rows at which these go back; None where they never do, or all the time."""
     steps = item.steps
-    if steps is None or len(steps) < 4 or np.all(steps[1:] > steps[:-1]) and item.times is None:
+    if steps is None or len(steps) < 4 or (np.all(steps[1:] > steps[:-1]) and item.times is None):
         return None
     order = _logging_order(item)
     steps = _steps_of(item)[order]
@@ -174,27 +192,27 @@ def _turns(item: LoggedSeries) -> tuple[np.ndarray, np.ndarray, np.ndarray] | No
     return (order, steps, turns) if 0 < len(turns) <= FEW_RESTARTS else None
 
 
-def _first_restart(item: LoggedSeries) -> _Restart | None:
+def _last_restart(item: LoggedSeries) -> _Restart | None:
     found = _turns(item)
     if found is None:
         return None
     order, steps, turns = found
     values = np.asarray(item.values, float)[order]
-    for row in turns:
-        tail = steps[row : (turns[turns > row][0] if np.any(turns > row) else len(steps))]
-        if row < 2 or len(tail) < 2 or steps[row] > steps[:row].min() or np.ptp(steps[:row]) == 0:
+    for i in range(len(turns) - 1, -1, -1):
+        row, begun = int(turns[i]), int(turns[i - 1]) if i else 0
+        if row - begun < 2 or len(steps) - row < 2 or steps[row] > steps[:row].min() or np.ptp(steps[:row]) == 0:
             continue
         if _repeats(steps, values, row):
             return None
-        return _Restart(item, order, int(row), _goes_on(values[:row], values[row:]))
+        return _Restart(item, order, begun, row, _goes_on(values[begun:row], values[row:]))
     return None
 
 
 def _repeats(steps: np.ndarray, values: np.ndarray, row: int) -> bool:
     """Whether the rows from `row` on say again what was said before: rows logged twice, no restart."""
     before = dict(zip(steps[:row].tolist(), values[:row].tolist(), strict=True))
-    same = [before[s] == v or (before[s] != before[s] and v != v) for s, v in zip(steps[row:], values[row:], strict=True) if s in before]
-    return not same or all(same)
+    again = [(before[s], v) for s, v in zip(steps[row:].tolist(), values[row:].tolist(), strict=True) if s in before]
+    return all(old == new or (old != old and new != new) for old, new in again)
 
 
 def _goes_on(before: np.ndarray, after: np.ndarray) -> bool | None:
@@ -219,7 +237,7 @@ def _mend_restart(
         if later.all() or not later.any() or _steps_of(item)[later].min() > _steps_of(item)[~later].max():
             return item  # it did not begin again itself
     if offset is None:
-        notes.add("Begun again from scratch, so that only the last attempt is used: {}.", item.name)
+        notes.add(SCRATCH, item.name)
         return _rows(item, later)
     notes.add("Steps began again after a restart where training went on, so that they were numbered on: {}.", item.name)
     return replace(item, steps=_steps_of(item) + np.where(later, offset, 0.0))

@@ -39,9 +39,11 @@ def on_one_clock(named: list[Named], notes: Notes, left: dict[str, str]) -> tupl
         if placed is None:
             why = "Its steps count something else than those of {}, and no times say how they belong together."
             left[other.name] = why.format(f"'{metric.name}'")
-            notes.add("Left out, for their steps count something else than the rest and no times tell how: {}.", other.name)
+            notes.add(
+                "Left out, for their steps count something else than the rest and no times tell how: {}.", other.name
+            )
             continue
-        if placed is not curve:
+        if placed is not curve and len(curve.steps) > 1:
             moved.append(other.name)
         result.append((other, placed))
     if not moved:
@@ -69,17 +71,18 @@ def _timed(curve: Curve) -> bool:
     return curve.times is not None and len(curve.times) > 1 and float(np.ptp(curve.times)) > 0
 
 
-def _unlike(curve: Curve, clock: Curve) -> bool:
-    """Whether the times say that the steps of two curves count different things."""
+def _unlike(curve: Curve, clock: Curve) -> bool | None:
+    """Whether the times say that the steps of two curves count different things; None where they say nothing."""
     if not (_timed(curve) and _timed(clock)):
-        return False
-    order = np.argsort(clock.times, kind="stable")
-    inside = (curve.times >= clock.times.min()) & (curve.times <= clock.times.max())
-    if inside.sum() < 2:
-        return False
-    said = np.interp(curve.times[inside], clock.times[order], clock.steps[order])
-    off = np.median(np.abs(said - curve.steps[inside]))
-    return bool(off > UNLIKE * max(_span(curve), _span(clock)))
+        return None
+    for one, other in ((curve, clock), (clock, curve)):
+        inside = (one.times >= other.times.min()) & (one.times <= other.times.max())
+        if inside.sum() > 1:
+            order = np.argsort(other.times, kind="stable")
+            said = np.interp(one.times[inside], other.times[order], other.steps[order])
+            off = np.median(np.abs(said - one.steps[inside]))
+            return bool(off > UNLIKE * max(_span(curve), _span(clock)))
+    return None
 
 
 def _placed(other: MetricName, curve: Curve, metric: MetricName, clock: Curve, notes: Notes) -> Curve | None:
@@ -91,12 +94,15 @@ def _placed(other: MetricName, curve: Curve, metric: MetricName, clock: Curve, n
     ratio = _span(curve) / _span(clock)
     if 1 / ALIKE <= ratio <= ALIKE:
         return curve
-    if _timed(curve) and _timed(clock):
-        if not _unlike(curve, clock):
-            return curve
+    unlike = _unlike(curve, clock)
+    if unlike is False:
+        return curve
+    if unlike:
         moved = _by_time(other, curve, metric, clock)
         if moved is not None:
-            notes.add("Steps count something else than those of the axis, so that rows were placed by time: {}.", other.name)
+            notes.add(
+                "Steps count something else than those of the axis, so that rows were placed by time: {}.", other.name
+            )
             return moved
     far = not 1 / APART < ratio < APART and len(clock.steps) > 2
     return None if far and len(curve.steps) != len(clock.steps) else curve

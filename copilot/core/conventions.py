@@ -18,8 +18,12 @@ def words(text: str) -> frozenset[str]:
 SPLIT_WORDS: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "trainings", "trn", "tr", "trian", "learn"), "train"),
     **dict.fromkeys(("entrainement", "apprentissage", "entrenamiento", "addestramento"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "eval", "evaluation", "dev", "holdout", "heldout"), "val"),
-    **dict.fromkeys(("vali", "vald", "vaild", "vail", "validierung", "validierungs", "validacion", "validazione"), "val"),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "validate", "eval", "evaluation", "dev", "holdout", "heldout"), "val"
+    ),
+    **dict.fromkeys(
+        ("vali", "vald", "vaild", "vail", "validierung", "validierungs", "validacion", "validazione"), "val"
+    ),
     **dict.fromkeys(("test", "testing", "tst", "prueba"), "test"),
 }
 WEAK_SPLIT_WORDS = words("eval evaluation")  # `eval_train_loss` was evaluated on the training set
@@ -44,13 +48,13 @@ NOT_IN_LOSSES = words("prec rec")  # `rec_loss` is a reconstruction loss
 
 # Words that name how a number was made, not what it measures.
 FILLER = words(
-    "avg average mean epoch epochs metrics metric score coef coefficient index rate running total per on the set dataset "
-    "multiclass binary categorical sparse pct percent percentage"
+    "avg average mean epoch epochs metrics metric score coef coefficient index rate running total per on the set "
+    "dataset multiclass binary categorical sparse pct percent percentage"
 )
 WITHIN_EPOCH = words("step steps batch batches iter iters iteration")
 FALLS = words(
-    "loss error mse mae rmse rmsle mape smape medae nll ce crossentropy perplexity wer cer brier ece fid kl kld bce hinge "
-    "logloss mlogloss lpips eer fpr fnr mpjpe epe ade fde hd95 nme rl sl huber quantile pinball"
+    "loss error mse mae rmse rmsle mape smape medae nll ce crossentropy perplexity wer cer brier ece fid kl kld bce "
+    "hinge logloss mlogloss lpips eer fpr fnr mpjpe epe ade fde hd95 nme rl sl huber quantile pinball"
 )
 FALLS_ON_A_SPLIT = words("l1 l2")  # LightGBM's `valid_0-l2`; bare, it is a penalty's weight
 BOUNDED_SCORES = words(
@@ -68,9 +72,9 @@ DERIVED = words("gap diff difference delta ratio improvement slope change")
 PARAMETER_ENDS = words("weight weights coef coefficient lambda alpha threshold thresh thr scale")
 COUNTS = words("count counts num number n")
 NOISE = re.compile(
-    r"(?i)^(?:system[/.]|lr\b|lr[/_-]|.*learn(?:ing)?[ _-]?rate|(?:.*/)?epochs?$|(?:global[ _-]?)?steps?$|iter(?:ation)?s?$|"
-    r"(?:.*/)?lr$|.*(?:^|[_/ -])(?:time|dur|duration|seconds|runtime|throughput|samples|per_second|grad_norm|gnorm|"
-    r"momentum|memory|batch_size|patience|flos|loss_scale|eta|fps)(?:$|[_/ -]))"
+    r"(?i)^(?:system[/.]|lr\b|lr[/_-]|.*learn(?:ing)?[ _-]?rate|(?:.*/)?epochs?$|(?:global[ _-]?)?steps?$|"
+    r"iter(?:ation)?s?$|(?:.*/)?lr$|.*(?:^|[_/ -])(?:time|dur|duration|seconds|runtime|throughput|samples|per_second|"
+    r"grad_norm|gnorm|momentum|memory|batch_size|patience|flos|loss_scale|eta|fps)(?:$|[_/ -]))"
 )
 
 _SPLITS = r"train(?:ings?)?|val(?:id|idation|i|idierungs?)?|test|eval|dev"

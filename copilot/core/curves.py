@@ -64,7 +64,7 @@ def _as_they_are(known: list[tuple[MetricName, LoggedSeries]], epochs: list[Logg
         if own is None or values.dtype != float or (own is not steps and own.tobytes() != alike):
             return None
         low, high = np.minimum.reduce(values), np.maximum.reduce(values)
-        if not (-HUGE < low and high < HUGE):  # NaN and the infinities fail
+        if not (low > -HUGE and high < HUGE):  # NaN and the infinities fail
             return None
         if times is not None and not (CLOCK[0] < times[0] <= times[-1] < CLOCK[1] and times[0] != times[-1]):
             return None
@@ -100,7 +100,9 @@ def _shared_grids(named: list[Named]) -> list[Named]:
 
 def _axis_of(axis: EpochAxis | None, named: list[Named]) -> AxisUsed:
     if axis:
-        return AxisUsed("epoch metric", axis.name, "Steps count something else; this metric says which epoch they are in.")
+        return AxisUsed(
+            "epoch metric", axis.name, "Steps count something else; this metric says which epoch they are in."
+        )
     if len({id(c.steps) for _, c in named}) < 2:
         return SAME_STEPS
     return AxisUsed("step", None, "Steps of the series count the same.")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from copilot.core.history import RunHistory
 from copilot.core.naming import MetricName
 from copilot.core.pairing import Trace
+from copilot.errors import InputError
 
 
 class _Frozen(BaseModel):
@@ -68,11 +69,13 @@ def explain(history: RunHistory) -> Explanation:
 
     Raises
     ------
-    ValueError
+    InputError
         The history was not made from logged series.
     """
     if history.trace is None:
-        raise ValueError("A history that was not made from logged series has nothing to explain.")
+        raise InputError(
+            f"{history.name} was not made from logged series.", "Pass the run or the file that it came from."
+        )
     return explain_trace(history.name, history.trace, history)
 
 
@@ -80,7 +83,9 @@ def explain_trace(run: str, trace: Trace, history: RunHistory | None = None) -> 
     """`explain` for names of which no history came."""
     roles = _roles(history)
     names = tuple(_reading(name, points, read, trace, roles.get(name)) for name, points, read in trace.read)
-    ordered = sorted(names, key=lambda n: (n.used_as is None, n.quantity is None, n.quantity or "", n.used_as or "", n.name))
+    ordered = sorted(
+        names, key=lambda n: (n.used_as is None, n.quantity is None, n.quantity or "", n.used_as or "", n.name)
+    )
     return Explanation(
         run=run, axis=_axis(trace, history), names=tuple(ordered), warnings=history.warnings if history else ()
     )
@@ -101,7 +106,8 @@ def _reading(name: str, points: int, read, trace: Trace, role) -> NameReading:
     known = read if isinstance(read, MetricName) else None
     used_as, partner = role or (None, None)
     if known is None:
-        why = read.why
+        on_axis = trace.axis is not None and trace.axis.kind == "epoch metric" and trace.axis.name == name
+        why = "It is the axis." if on_axis else read.why
     elif role is None:
         why = trace.left.get(name, "It was not used.")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -186,9 +186,10 @@ def _nullable(values: np.ndarray, known: int) -> tuple[float | None, ...]:
 
 
 class NoCurvesError(InputError):
-    """Nothing that was logged is a curve of a known quantity; `trace` says what was read of each name."""
+    """Nothing that was logged is a curve of a known quantity; `trace` says what was read of each name of the run."""
 
-    trace: Trace | None = None
+    run = ""
+    trace = Trace()
 
 
 def _nothing_found(name: str, found: Gathered) -> NoCurvesError:
@@ -201,7 +202,7 @@ def _nothing_found(name: str, found: Gathered) -> NoCurvesError:
             f"{name}: no metric was recognised (found: {seen[:200]})." if seen else f"{name}: no metrics were logged.",
             "Log curves such as train_loss and val_loss, or set metrics.train and metrics.val in the settings.",
         )
-    error.trace = found.trace
+    error.run, error.trace = name, found.trace
     return error
 
 
@@ -223,9 +224,7 @@ def _assemble(chosen: dict[str, Sides], name: str, params: dict, notes: Notes, f
     )
 
 
-def _as_fractions(
-    quantity: str, sides: Sides, notes: Notes
-) -> tuple[Curve | None, Curve | None]:
+def _as_fractions(quantity: str, sides: Sides, notes: Notes) -> tuple[Curve | None, Curve | None]:
     """Both sides, divided by 100 where they were logged in percent."""
     curves = {split: curve for split, (_, curve) in sides.items()}
     if is_fraction(quantity):
@@ -270,8 +269,8 @@ def _times(epochs: np.ndarray, curves: list[Curve]) -> np.ndarray | None:
 
 def _steps(epochs: np.ndarray, curves: list[Curve]) -> np.ndarray | None:
     """The logged steps that count furthest, at each epoch; None where the epochs are the steps."""
-    moved = [c for c in curves if c.logged is not None]
+    moved = [c for c in curves if c.logged is not None and len(c.steps) > 1]
     if not moved:
         return None
-    furthest = max(moved, key=lambda c: (len(c.steps) > 1, c.logged[-1]))
+    furthest = max(moved, key=lambda c: c.logged[-1])
     return np.interp(epochs, furthest.steps, furthest.logged)

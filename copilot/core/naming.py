@@ -14,7 +14,7 @@ from typing import Literal
 from copilot.core import conventions as c
 from copilot.core.conventions import Split
 from copilot.errors import ConfigError
-from copilot.utils.name_rules import NameRule, Patterns, as_rules, match
+from copilot.utils.name_rules import NameRule, NameRules, Patterns, as_rules, match
 
 Kind = Literal["loss", "score", "error"]
 
@@ -46,6 +46,7 @@ class LeftOut:
     why: str
 
 
+OWN_RULE = -1  # the rank of names that the project's own rules read: they win over the table's
 NOT_A_CURVE = "No measure of the model: a rate, time, count or the like."
 SUMMED_UP = "A best, closing or spread value, not a curve."
 FROM_OTHERS = "Made from other values (a gap or a ratio)."
@@ -73,9 +74,7 @@ def parse_metric_name(name: str, train_pattern: Patterns = None, val_pattern: Pa
     return read if isinstance(read, MetricName) else None
 
 
-def read_metric_name(
-    name: str, train_pattern: Patterns = None, val_pattern: Patterns = None
-) -> MetricName | LeftOut:
+def read_metric_name(name: str, train_pattern: Patterns = None, val_pattern: Patterns = None) -> MetricName | LeftOut:
     """`parse_metric_name`, with the reason where a name is left out.
 
     Raises
@@ -84,6 +83,20 @@ def read_metric_name(
         A rule names a quantity whose direction is not known.
     """
     return _read(name, _hashable(train_pattern), _hashable(val_pattern))
+
+
+def check_rules(rules: NameRules) -> None:
+    """See that the direction of every quantity that the settings name is known.
+
+    Raises
+    ------
+    ConfigError
+        It is not, and the settings do not say it.
+    """
+    for rule in (*(rules.train or ()), *(rules.val or ())):
+        if rule.quantity is not None:
+            words = [w for segment in _segments(rule.quantity) for w in segment]
+            _exact(rule.pattern, rule, "train", words, _named(rule.pattern, words, "train", OWN_RULE, None))
 
 
 def _hashable(patterns: Patterns) -> str | tuple[str | NameRule, ...] | None:
@@ -127,7 +140,7 @@ def _by_rules(name: str, train: tuple[NameRule, ...], val: tuple[NameRule, ...])
             return LeftOut(name, IGNORED)
         quantity = rule.quantity or held
         words = [w for segment in _segments(quantity) for w in segment]
-        read = _named(name, words, split, 0, None)
+        read = _named(name, words, split, OWN_RULE, None)
         if rule.quantity is None:
             return read
         return _exact(name, rule, split, words, read)
@@ -145,7 +158,7 @@ def _exact(name: str, rule: NameRule, split: Split, words: list[str], read: Metr
         return MetricName(**{**vars(read), "stem": (read.quantity,)})
     quantity = "_".join(words) or "score"
     rises = bool(rule.higher_is_better)
-    return MetricName(name, quantity, split, rises, "score" if rises else "loss", stem=(quantity,))
+    return MetricName(name, quantity, split, rises, "score" if rises else "loss", OWN_RULE, (quantity,))
 
 
 def _split_of(segments: list[list[str]]) -> Split | None:

@@ -52,14 +52,18 @@ def _sides(splits: dict[str, list[Named]], has_named_train: bool, notes: Notes, 
         notes.add("Left out, for the name does not say whether it is training or validation: {}.", unsplit[0][0].name)
         unsplit = []
     val = _validation(val, test, notes, trace)
-    return _pick(_first_set(train + unsplit, notes, trace), _first_set(val, notes, trace), has_named_train, notes, trace)
+    return _pick(
+        _first_set(train + unsplit, notes, trace), _first_set(val, notes, trace), has_named_train, notes, trace
+    )
 
 
 def _validation(val: list[Named], test: list[Named], notes: Notes, trace: Trace) -> list[Named]:
     """The validation series, or those of the test set where only they are curves."""
     serves = test and not (val and (_has_curve(val) or not _has_curve(test)))
     for metric, _ in val if serves else test:
-        why = "It is a single value; the test set has a curve." if serves else "Validation was logged; test is not used."
+        why = (
+            "It is a single value; the test set has a curve." if serves else "Validation was logged; test is not used."
+        )
         trace.left[metric.name] = why
     return test if serves else val
 
@@ -99,7 +103,10 @@ def _pick(train: list[Named], val: list[Named], has_named_train: bool, notes: No
                 ", for validation of it was logged." if val else "."
             )
             if val and has_named_train:
-                notes.add("Taken as training, for validation of it was logged and its name says no split: {}.", train[0][0].name)
+                notes.add(
+                    "Taken as training, for validation of it was logged and its name says no split: {}.",
+                    train[0][0].name,
+                )
     if val:
         sides["val"] = val[0]
         _say_what_serves(val[0], notes, trace)
