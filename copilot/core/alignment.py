@@ -85,22 +85,40 @@ def clean_series(
     values = np.asarray(values, float)
     steps = np.arange(len(values), dtype=float) if steps is None else np.asarray(steps, float)
     times = None if times is None else np.asarray(times, float)
+    if not _ascending(steps):
+        steps, values, times = _ordered(name, steps, values, times, notes)
+    if not len(steps):
+        return EMPTY
+    if np.minimum.reduce(values) > -HUGE and np.maximum.reduce(values) < HUGE:  # NaN fails
+        bad = np.zeros(len(values), bool)
+    else:
+        bad = ~np.isfinite(values) | (np.abs(values) >= HUGE)
+        notes.add(f"NaN or infinite values at {int(bad.sum())} of {len(bad)} points of {{}}.", name)
+        values = np.where(bad, np.nan, values)
+    curve = Curve(steps, values, bad, times)
+    return _on_epochs(name, curve, to_epochs(steps), notes) if to_epochs else curve
+
+
+def _ascending(steps: np.ndarray) -> bool:
+    if not len(steps):
+        return True
+    return bool(-np.inf < steps[0] and steps[-1] < np.inf and np.logical_and.reduce(steps[1:] > steps[:-1]))
+
+
+def _ordered(
+    name: str, steps: np.ndarray, values: np.ndarray, times: np.ndarray | None, notes: Notes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Rows by step, then time, each step once."""
     placed = np.isfinite(steps)
     if not placed.all():
         notes.add("Rows of {} without an epoch were dropped.", name)
         steps, values, times = steps[placed], values[placed], None if times is None else times[placed]
     if not len(steps):
-        return EMPTY
+        return steps, values, times
     steps = _steps_from_times(name, steps, values, times, notes)
     order = np.lexsort((np.arange(len(steps)) if times is None else times, steps))
     order = order[_one_a_step(name, steps[order], values[order], notes)]
-    steps, values = steps[order], values[order]
-    times = None if times is None else times[order]
-    bad = ~np.isfinite(values) | (np.abs(values) >= HUGE)
-    if bad.any():
-        notes.add(f"NaN or infinite values at {int(bad.sum())} of {len(bad)} points of {{}}.", name)
-    curve = Curve(steps, np.where(bad, np.nan, values), bad, times)
-    return _on_epochs(name, curve, to_epochs(steps), notes) if to_epochs else curve
+    return steps[order], values[order], None if times is None else times[order]
 
 
 def _one_a_step(name: str, steps: np.ndarray, values: np.ndarray, notes: Notes) -> np.ndarray:
@@ -122,10 +140,10 @@ def _one_a_step(name: str, steps: np.ndarray, values: np.ndarray, notes: Notes) 
 
 
 def _on_epochs(name: str, curve: Curve, epochs: np.ndarray, notes: Notes) -> Curve:
-    grid = np.unique(epochs)
-    moved = replace(curve, steps=epochs, logged=curve.steps)
-    if len(grid) == len(epochs):
+    moved = Curve(epochs, curve.values, curve.bad, curve.times, curve.steps)
+    if _ascending(epochs):
         return moved
+    grid = np.unique(epochs)
     notes.add("Several rows of one epoch were averaged in {}.", name)
     return bucket_means(moved, grid, np.searchsorted(grid, epochs))
 
@@ -155,7 +173,8 @@ def align_pair(quantity: str, train: Curve | None, val: Curve | None, notes: Not
         return train, val
     if _counted_from_elsewhere(train, val):
         return _in_order(quantity, train, val, notes)
-    shared = np.isin(val.steps, train.steps).mean()
+    near = np.minimum(np.searchsorted(train.steps, val.steps), len(train.steps) - 1)
+    shared = (train.steps[near] == val.steps).mean()
     if shared >= 0.8 and len(train.steps) <= PER_BATCH_FROM * len(val.steps):
         return train, val
     if len(train.steps) == len(val.steps):
@@ -189,7 +208,7 @@ def _in_order(quantity: str, train: Curve, val: Curve, notes: Notes) -> tuple[Cu
 
 
 def bucket_means(curve: Curve, grid: np.ndarray, slot: np.ndarray) -> Curve:
-    """Mean of the rows of `curve` that share a `slot`, the index of a point of `grid`; those beyond it are dropped."""
+    """Mean of the rows of `curve` that share a `slot`, the ascending index of a point of `grid`; later ones go."""
     inside = slot < len(grid)
     logged = (curve.steps if curve.logged is None else curve.logged)[inside]
     times = None if curve.times is None else curve.times[inside]
@@ -201,9 +220,7 @@ def bucket_means(curve: Curve, grid: np.ndarray, slot: np.ndarray) -> Curve:
     used = (count > 0) | has_bad
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(count > 0, total / count, np.nan)
-    last = np.zeros(len(grid), int)
-    np.maximum.at(last, slot, np.arange(len(slot)))
-    at = last[used]
+    at = np.searchsorted(slot, np.flatnonzero(used), side="right") - 1  # the last row of each
     return Curve(
         grid[used], means[used], (has_bad & (count == 0))[used], None if times is None else times[at], logged[at]
     )

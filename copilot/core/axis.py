@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,13 +26,18 @@ class EpochAxis:
     epochs: np.ndarray
     times: np.ndarray | None = None
 
-    def map_steps(self, steps: np.ndarray) -> np.ndarray:
-        """Epochs of `steps`: between logged ones interpolated, or the epoch that is running where these are whole."""
-        between = np.interp(steps, self.steps, self.epochs)
+    @cached_property
+    def _rounded(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Whole epochs stay whole: that which is running, or, where each is logged once at its end, the next."""
         if not np.array_equal(self.epochs, np.floor(self.epochs)):
-            return between
+            return None
         at_the_end = np.all(np.diff(self.epochs) > 0) and self.steps[0] > 0.5 * np.median(np.diff(self.steps))
-        return np.ceil(between) if at_the_end else np.floor(between)
+        return np.ceil if at_the_end else np.floor
+
+    def map_steps(self, steps: np.ndarray) -> np.ndarray:
+        """Epochs of `steps`, those between logged ones interpolated."""
+        between = np.interp(steps, self.steps, self.epochs)
+        return self._rounded(between) if self._rounded else between
 
     def for_series(self, item: LoggedSeries) -> Callable[[np.ndarray], np.ndarray] | None:
         """How to make epochs of a series' steps; None where they are epochs already, as validation's often are."""
@@ -39,7 +45,7 @@ class EpochAxis:
         last = self.epochs[-1]
         if steps is None or not len(steps):
             return None
-        if np.max(steps) > last + 1.5 or self.steps[-1] <= 2 * (last + 1) or len(steps) < 2:
+        if steps[-1] > last + 1.5 or np.max(steps) > last + 1.5 or self.steps[-1] <= 2 * (last + 1) or len(steps) < 2:
             return self.map_steps
         mapped = self.map_steps(np.asarray(steps, float))
         if item.times is not None and self.times is not None and np.ptp(self.times) > 0 and np.ptp(item.times) > 0:
@@ -75,8 +81,31 @@ def epoch_axis(series: Sequence[tuple]) -> EpochAxis | None:
 
 def mended(items: Sequence[LoggedSeries], notes: Notes) -> list[LoggedSeries]:
     """Series with times in seconds and steps that count, those of a restarted run numbered on."""
+    if all(map(_plain, items)):
+        return list(items)
     tidy = [_moments_as_times(_in_seconds(item, notes), notes) for item in items]
+    if not any(map(_comes_back, tidy)):
+        return tidy
     return _restarts([_numbered_cycles(item, notes) for item in tidy], notes)
+
+
+def _plain(item: LoggedSeries) -> bool:
+    """Whether nothing has to be mended: steps go up, and times are moments of our time in seconds."""
+    steps, times = item.steps, item.times
+    if steps is None or not len(steps) or not -MOMENTS_FROM < steps[0] <= steps[-1] < MOMENTS_FROM:
+        return False
+    if times is not None and not CLOCK[0] < np.minimum.reduce(times) < np.maximum.reduce(times) < CLOCK[1]:
+        return len(times) == 1 and CLOCK[0] < times[0] < CLOCK[1]
+    return bool(np.logical_and.reduce(steps[1:] > steps[:-1]))
+
+
+def _comes_back(item: LoggedSeries) -> bool:
+    """Whether some steps, but not all rows, share a step: a restart logs steps again."""
+    steps = item.steps
+    if steps is None or len(steps) < 4 or np.minimum.reduce(steps) == np.maximum.reduce(steps):
+        return False
+    ordered = np.sort(steps)
+    return not np.logical_and.reduce(ordered[1:] > ordered[:-1])
 
 
 def _in_seconds(item: LoggedSeries, notes: Notes) -> LoggedSeries:
@@ -84,8 +113,11 @@ def _in_seconds(item: LoggedSeries, notes: Notes) -> LoggedSeries:
     if item.times is None or not len(item.times):
         return item
     times = np.asarray(item.times, float)
-    if not np.isfinite(times).all() or (len(times) > 1 and np.ptp(times) == 0):
-        return replace(item, times=None if len(times) > 1 or not np.isfinite(times).all() else times)
+    low, high = np.minimum.reduce(times), np.maximum.reduce(times)
+    if CLOCK[0] < low < high < CLOCK[1]:
+        return item
+    if not np.isfinite(high - low) or (len(times) > 1 and low == high):
+        return replace(item, times=None)
     for factor in (1e3, 1e-3, 1e-6, 1e-9):
         if not CLOCK[0] <= times[0] <= CLOCK[1] and CLOCK[0] <= np.median(times) * factor <= CLOCK[1]:
             notes.add("Times were logged in another unit than MLflow's; they were read as moments of our time.")
@@ -96,10 +128,10 @@ def _in_seconds(item: LoggedSeries, notes: Notes) -> LoggedSeries:
 def _moments_as_times(item: LoggedSeries, notes: Notes) -> LoggedSeries:
     """Rows numbered in order where the steps are moments in time."""
     steps = item.steps
-    if steps is None or not len(steps) or not np.isfinite(steps).all():
+    if steps is None or not len(steps):
         return item
-    low = float(np.min(steps))
-    if low < MOMENTS_FROM or np.ptp(steps) > 0.2 * low:
+    low = float(np.minimum.reduce(steps))
+    if not low >= MOMENTS_FROM or not np.ptp(steps) <= 0.2 * low:  # NaN is no moment
         return item
     notes.add("The steps of {} are moments in time, so that its rows were numbered in order.", item.name)
     moments = np.asarray(steps, float)

@@ -81,11 +81,12 @@ _SPLITS = r"train(?:ings?)?|val(?:id|idation|i|idierungs?)?|test|eval|dev"
 _MEASURES = r"loss|losses|acc|accuracy|err|error|f1|auc|iou|miou|dice|mse|mae|rmse|map|verlust|genauigkeit|fehler"
 GLUED = re.compile(rf"^(?:({_SPLITS})({_MEASURES})|({_MEASURES})({_SPLITS}))$")
 NUMBERED = re.compile(r"^(loss|accuracy|error)(\d+)$")
+AVERAGED = words("macro micro weighted")
 FOLD = re.compile(r"^fold\d+$")
 # One of several evaluation sets: Lightning's loaders, the numbered sets of XGBoost and LightGBM.
 NUMBERED_SETS = re.compile(r"(?i)[/_ ]?dataloader_idx_(\d+)$|^(?:valid|validation|eval|test)_(\d+)(?=[-/])")
 # Trainers of detection and segmentation log these without a split, and only when they evaluate.
-EVALUATED_PREFIX = re.compile(r"(?i)^(?:metrics|coco|bbox|segm|keypoints|lvis|voc|pascal_voc|pascalvoc)/")
+EVALUATED_NAMES = re.compile(r"^(?i:metrics|coco|bbox|segm|keypoints|lvis|voc|pascal_?voc)/|^m(?:IoU|Dice)$")
 EVALUATED = words("aacc macc ap ap50 ap75 ar map map50 map75 map50-95 pq mota idf1 hota")
 # Names of several words, written as one; the order matters.
 PHRASES = tuple(

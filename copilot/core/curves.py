@@ -95,7 +95,12 @@ def _repaired(
 def _shared_grids(named: list[Named]) -> list[Named]:
     """Equal steps as one array, so that what follows need not compare them."""
     grids: dict[bytes, np.ndarray] = {}
-    return [(m, replace(c, steps=grids.setdefault(c.steps.tobytes(), c.steps))) for m, c in named]
+    shared = []
+    for metric, curve in named:
+        steps = grids.setdefault(curve.steps.tobytes(), curve.steps)
+        same = curve if steps is curve.steps else Curve(steps, curve.values, curve.bad, curve.times, curve.logged)
+        shared.append((metric, same))
+    return shared
 
 
 def _axis_of(axis: EpochAxis | None, named: list[Named]) -> AxisUsed:

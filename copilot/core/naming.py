@@ -193,7 +193,7 @@ def _no_curve(rest: list[str]) -> str:
 
 
 def _is_evaluated(text: str, read: MetricName, rest: list[str]) -> bool:
-    named = c.EVALUATED_PREFIX.match(text) is not None or not c.EVALUATED.isdisjoint((rest[0], rest[-1]))
+    named = c.EVALUATED_NAMES.match(text) is not None or not c.EVALUATED.isdisjoint((rest[0], rest[-1]))
     return named and read.kind == "score"
 
 
@@ -206,7 +206,8 @@ def _named(name: str, words: list[str], split: Split, rank: int, dataset: int | 
     if not falls and not rises and not ("score" in words and c.FILLER.issuperset(words)):
         return LeftOut(name, UNKNOWN)
     core = [w for w in words if w not in c.FILLER] or ["score"]
-    core.sort(key=lambda w: c.FOLD.match(w) is not None)  # `fold_1/val_loss` and `val_loss_fold1` are one quantity
+    # `fold_1/val_loss` and `val_loss_fold1` are one quantity, `f1_macro` and `macro_f1` too.
+    core.sort(key=lambda w: (c.FOLD.match(w) is not None, w not in c.AVERAGED))
     quantity = "_".join(dict.fromkeys(core))
     kind: Kind = "score" if not falls else "error" if falls <= {"error"} else "loss"
     return MetricName(name, quantity, split, not falls, kind, rank, tuple(w for w in words if w != "epoch"), dataset)
