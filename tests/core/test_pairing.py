@@ -65,9 +65,10 @@ def test_the_projects_own_names_win_over_the_table():
 
 
 def test_every_name_is_explained_by_what_was_done():
-    found = run("loss val_loss val_f1 test_loss lr grad_norm val_best_loss loss_step", "train_loss")
+    names = "loss val_loss val_f1 test_loss lr grad_norm val_best_loss loss_step"
+    found = run(names, "train_loss")
     told = {n.name: n for n in explain(found).names}
-    assert set(told) == set("loss val_loss val_f1 test_loss lr grad_norm val_best_loss loss_step train_loss".split())
+    assert set(told) == {*names.split(), "train_loss"}
     assert (told["loss"].used_as, told["loss"].paired_with, told["loss"].split) == ("train", "val_loss", "unknown")
     assert (told["val_loss"].used_as, told["val_loss"].paired_with, told["val_loss"].why) == ("val", "loss", "")
     assert "No training series of 'f1'" in told["val_f1"].why
