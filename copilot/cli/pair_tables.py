@@ -45,7 +45,9 @@ def axis_line(axis: AxisReading | None) -> str:
     if axis is None:
         return "No curve was found, so that there is no axis."
     of = f" of '{clean_text(axis.name)}'" if axis.name else ""
-    what = {"step": "the logged steps", "epoch metric": "the values", "time": "the steps"}[axis.kind]
+    what = {"epoch metric": "the values", "time": "the steps", "order": "the order of rows"}.get(
+        axis.kind, "the logged steps"
+    )
     return f"Axis: {what}{of}, {axis.first:.10g} to {axis.last:.10g} ({axis.n_epochs} rows). {axis.why}"
 
 

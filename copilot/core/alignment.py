@@ -9,6 +9,10 @@ import numpy as np
 
 HUGE = 1e100  # SQL stores hand infinity back as the largest float; nothing that trains comes near this
 EPOCH_NAMES = ("epoch", "epochs", "train/epoch", "trainer/epoch")
+MANY_A_STEP = 3  # from this many rows a step on, they are averaged: batches that were logged under their epoch
+ONE_STEP = "Logged at a single step, so that the order in time is used as the epoch: {}."
+IN_ORDER = "Logged at different steps for training and validation, so that they were matched in order: {}."
+AVERAGED = "Several rows of one epoch were averaged in {}."
 PER_BATCH_FROM = 10  # this many training rows per validation row mean that training was logged per batch
 
 
@@ -23,6 +27,10 @@ class Notes:
         names = self._names.setdefault(text, [])
         if name is not None and name not in names:
             names.append(name)
+
+    def said(self, text: str) -> bool:
+        """Whether this kind of repair was noted."""
+        return text in self._names
 
     def lines(self) -> tuple[str, ...]:
         return tuple(text.replace("{}", _listed(names), 1) if names else text for text, names in self._names.items())
@@ -85,7 +93,7 @@ def clean_series(
     values = np.asarray(values, float)
     steps = np.arange(len(values), dtype=float) if steps is None else np.asarray(steps, float)
     times = None if times is None else np.asarray(times, float)
-    if not _ascending(steps):
+    if several := not _ascending(steps):
         steps, values, times = _ordered(name, steps, values, times, notes)
     if not len(steps):
         return EMPTY
@@ -96,7 +104,11 @@ def clean_series(
         notes.add(f"NaN or infinite values at {int(bad.sum())} of {len(bad)} points of {{}}.", name)
         values = np.where(bad, np.nan, values)
     curve = Curve(steps, values, bad, times)
-    return _on_epochs(name, curve, to_epochs(steps), notes) if to_epochs else curve
+    if several and not _ascending(steps):
+        notes.add(AVERAGED, name)
+        grid = np.unique(steps)
+        curve = replace(bucket_means(curve, grid, np.searchsorted(grid, steps)), logged=None)
+    return _on_epochs(name, curve, to_epochs(curve.steps), notes) if to_epochs else curve
 
 
 def _ascending(steps: np.ndarray) -> bool:
@@ -108,7 +120,7 @@ def _ascending(steps: np.ndarray) -> bool:
 def _ordered(
     name: str, steps: np.ndarray, values: np.ndarray, times: np.ndarray | None, notes: Notes
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Rows by step, then time, each step once."""
+    """Rows by step, then time; each step once, unless most have many rows."""
     placed = np.isfinite(steps)
     if not placed.all():
         notes.add("Rows of {} without an epoch were dropped.", name)
@@ -116,8 +128,12 @@ def _ordered(
     if not len(steps):
         return steps, values, times
     steps = _steps_from_times(name, steps, values, times, notes)
+    if _ascending(steps):
+        return steps, values, times
     order = np.lexsort((np.arange(len(steps)) if times is None else times, steps))
-    order = order[_one_a_step(name, steps[order], values[order], notes)]
+    distinct = 1 + np.count_nonzero(np.diff(steps[order]))
+    if distinct == 1 or len(steps) < MANY_A_STEP * distinct:
+        order = order[_one_a_step(name, steps[order], values[order], notes)]
     return steps[order], values[order], None if times is None else times[order]
 
 
@@ -144,7 +160,7 @@ def _on_epochs(name: str, curve: Curve, epochs: np.ndarray, notes: Notes) -> Cur
     if _ascending(epochs):
         return moved
     grid = np.unique(epochs)
-    notes.add("Several rows of one epoch were averaged in {}.", name)
+    notes.add(AVERAGED, name)
     return bucket_means(moved, grid, np.searchsorted(grid, epochs))
 
 
@@ -152,17 +168,18 @@ def _steps_from_times(
     name: str, steps: np.ndarray, values: np.ndarray, times: np.ndarray | None, notes: Notes
 ) -> np.ndarray:
     """Number the rows by time where every one was logged at the same step (Keras autologging does that)."""
-    stuck = len(steps) > 1 and np.all(steps == steps[0])
-    if not stuck or times is None or np.all(times == times[0]):
+    if len(steps) < 2 or times is None or steps[0] != steps[-1] or not np.logical_and.reduce(steps == steps[0]):
         return steps
+    if np.logical_and.reduce(times == times[0]) or (len(steps) == 2 and values[0] == values[1]):
+        return steps
+    notes.add(ONE_STEP, name)
+    if _ascending(times):
+        return np.arange(len(steps), dtype=float)
     order = np.argsort(times, kind="stable")
     # A row that has both time and value of the one before is that row, logged again with a model.
     new = (np.diff(times[order]) != 0) | (np.diff(values[order]) != 0)
-    if len(steps) == 2 and values[0] == values[1]:
-        return steps
-    notes.add("Logged at a single step, so that the order in time is used as the epoch: {}.", name)
-    numbered = np.empty(len(steps))
-    numbered[order] = np.append(0, np.cumsum(new))
+    numbered = np.zeros(len(steps))
+    numbered[order[1:]] = np.cumsum(new)
     return numbered
 
 
@@ -198,9 +215,7 @@ def _counted_from_elsewhere(train: Curve, val: Curve) -> bool:
 
 def _in_order(quantity: str, train: Curve, val: Curve, notes: Notes) -> tuple[Curve, Curve]:
     """Both on the validation's steps; on those of training where these count epochs and the others something larger."""
-    notes.add(
-        "Logged at different steps for training and validation, so that they were matched in order: {}.", quantity
-    )
+    notes.add(IN_ORDER, quantity)
     rows = np.arange(len(train.steps))
     if np.ptp(val.steps) > 2 * np.ptp(train.steps):
         return train, val.at(rows, train.steps)

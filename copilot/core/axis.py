@@ -13,7 +13,9 @@ from copilot.core.pairs import LoggedSeries
 
 CLOCK = (4e8, 5e9)  # seconds since 1970 of moments that a training run can have: 1982 to 2128
 MOMENTS_FROM = 1e9  # steps above this that hardly grow are moments in time
+A_WEEK = 7 * 86400.0
 FEW_RESTARTS = 5
+MOMENTS = "The steps of {} are moments in time, so that its rows were numbered in order."
 SCRATCH = "Begun again from scratch, so that only the last attempt is used: {}."
 
 
@@ -133,12 +135,14 @@ def _moments_as_times(item: LoggedSeries, notes: Notes) -> LoggedSeries:
     low = float(np.minimum.reduce(steps))
     if not low >= MOMENTS_FROM or not np.ptp(steps) <= 0.2 * low:  # NaN is no moment
         return item
-    notes.add("The steps of {} are moments in time, so that its rows were numbered in order.", item.name)
     moments = np.asarray(steps, float)
+    seconds = next((moments * f for f in (1.0, 1e-3, 1e-6, 1e-9) if CLOCK[0] <= low * f <= CLOCK[1]), None)
+    if seconds is None or (item.times is not None and np.median(np.abs(seconds - item.times)) > A_WEEK):
+        return item  # tokens, perhaps
+    notes.add(MOMENTS, item.name)
     numbered = np.empty(len(moments))
     numbered[np.argsort(moments, kind="stable")] = np.arange(len(moments))
-    seconds = next((moments * f for f in (1.0, 1e-3, 1e-6, 1e-9) if CLOCK[0] <= low * f <= CLOCK[1]), None)
-    return replace(item, steps=numbered, times=item.times if item.times is not None else seconds)
+    return replace(item, steps=numbered, times=seconds if item.times is None else item.times)
 
 
 def _numbered_cycles(item: LoggedSeries, notes: Notes) -> LoggedSeries:
@@ -271,6 +275,8 @@ def _mend_restart(
     if offset is None:
         notes.add(SCRATCH, item.name)
         return _rows(item, later)
+    if own is not None and not 0.5 * offset <= own.offset <= 2 * offset:
+        offset = own.offset  # it counts something else than the series with most rows
     notes.add("Steps began again after a restart where training went on, so that they were numbered on: {}.", item.name)
     return replace(item, steps=_steps_of(item) + np.where(later, offset, 0.0))
 

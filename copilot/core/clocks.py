@@ -22,7 +22,7 @@ Named = tuple[MetricName, Curve]
 class AxisUsed:
     """What the axis of a history is: `kind`, the series it came from, and why."""
 
-    kind: Literal["step", "epoch metric", "time"]
+    kind: Literal["step", "epoch metric", "time", "order"]
     name: str | None
     why: str
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from copilot.core.alignment import EPOCH_NAMES, HUGE, Curve, Notes, clean_series
-from copilot.core.axis import CLOCK, MOMENTS_FROM, EpochAxis, epoch_axis, mended
+from copilot.core.alignment import EPOCH_NAMES, HUGE, ONE_STEP, Curve, Notes, clean_series
+from copilot.core.axis import CLOCK, MOMENTS, MOMENTS_FROM, EpochAxis, epoch_axis, mended
 from copilot.core.clocks import AxisUsed, Named, on_one_clock
 from copilot.core.naming import MetricName, read_metric_name
 from copilot.core.pairing import Trace
@@ -88,7 +88,7 @@ def _repaired(
     if axis and named:
         notes.add("Epochs are taken from {}; steps count something else.", axis.name)
     placed, by_time = on_one_clock(_shared_grids(named), notes, trace.left)
-    trace.axis = by_time or _axis_of(axis, placed)
+    trace.axis = by_time or _axis_of(axis, placed, notes)
     return placed
 
 
@@ -103,11 +103,15 @@ def _shared_grids(named: list[Named]) -> list[Named]:
     return shared
 
 
-def _axis_of(axis: EpochAxis | None, named: list[Named]) -> AxisUsed:
+def _axis_of(axis: EpochAxis | None, named: list[Named], notes: Notes) -> AxisUsed:
     if axis:
         return AxisUsed(
             "epoch metric", axis.name, "Steps count something else; this metric says which epoch they are in."
         )
+    if notes.said(ONE_STEP):
+        return AxisUsed("order", None, "Rows were logged at a single step, so that they are numbered by time.")
+    if notes.said(MOMENTS):
+        return AxisUsed("order", None, "Steps are moments in time, so that rows are numbered by them.")
     if len({id(c.steps) for _, c in named}) < 2:
         return SAME_STEPS
     return AxisUsed("step", None, "Steps of the series count the same.")

@@ -44,9 +44,9 @@ class NameReading(_Frozen):
 
 
 class AxisReading(_Frozen):
-    """The axis: logged steps, an ``epoch`` metric, or steps of one series that others were placed on by time."""
+    """The axis: logged steps, an ``epoch`` metric, steps of a series that others were placed on by time, the order."""
 
-    kind: Literal["step", "epoch metric", "time"]
+    kind: Literal["step", "epoch metric", "time", "order"]
     name: str | None
     why: str
     first: float | None

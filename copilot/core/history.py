@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from copilot.core.alignment import Curve, Notes, align_pair
+from copilot.core.alignment import IN_ORDER, Curve, Notes, align_pair
+from copilot.core.clocks import AxisUsed
 from copilot.core.curves import Gathered, gather
 from copilot.core.findings import HistoryRecord, PairRecord
 from copilot.core.naming import MetricName, is_fraction
@@ -211,6 +212,10 @@ def _assemble(chosen: dict[str, Sides], name: str, params: dict, notes: Notes, f
     for quantity, sides in chosen.items():
         train, val = _as_fractions(quantity, sides, notes)
         aligned.append((quantity, sides, *align_pair(quantity, train, val, notes)))
+    if notes.said(IN_ORDER):
+        found.trace.axis = AxisUsed(
+            "order", None, "Steps of training and validation differ; they were matched in order."
+        )
     curves = [curve for _, _, *both in aligned for curve in both if len(curve.steps)]
     first = curves[0].steps
     alike = all(curve.steps is first for curve in curves)

@@ -168,6 +168,31 @@ def test_many_trainings_in_one_run_are_not_strung_together():
     assert loss(found).train.tolist() == values[-10:].tolist()
 
 
+def test_series_that_count_different_things_are_numbered_on_each_by_itself():
+    rows = np.arange(1000.0)
+    found = history(
+        series("train_loss", np.linspace(10, 1, 2000), [*rows, *rows], [*rows, *(rows + 5000)]),
+        series("val_loss", np.linspace(10, 2, 20), [*TEN, *TEN], [*(100 * TEN + 99.5), *(100 * TEN + 5099.5)]),
+    )
+    assert found.epochs.tolist() == np.arange(20).tolist()
+    assert loss(found).train_points == 20
+
+
+def test_batches_under_the_step_of_their_epoch_are_averaged():
+    rows = np.arange(100)
+    found = history(
+        series("train_loss", rows[::-1], rows // 10, rows), series("val_loss", FALLING, TEN, 10 * TEN + 9.5)
+    )
+    assert loss(found).train.tolist() == (rows[::-1].reshape(10, 10).mean(axis=1)).tolist()
+    assert said(found, "averaged in 'train_loss'")
+
+
+def test_tokens_are_no_moments():
+    tokens = 1e12 + 1e9 * TEN
+    found = history(series("train_loss", FALLING, tokens, 60 * TEN), series("val_loss", FALLING, tokens, 60 * TEN))
+    assert found.epochs.tolist() == tokens.tolist()
+
+
 def test_one_late_row_is_no_restart():
     found = history(
         series("train_loss", [*FALLING, 9.5], [*TEN, 1], 60 * np.arange(11)), series("val_loss", FALLING, TEN)
