@@ -12,19 +12,17 @@ from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from copilot.errors import ConfigError
-from copilot.utils.name_rules import NameRule, NameRules, check_pattern
+from copilot.utils.metric_settings import MetricsSettings
+from copilot.utils.sections import Section, as_list
 from copilot.utils.validators import clean_text, without_credentials
 
 ENV_PREFIX = "MLOPS_COPILOT_"
@@ -32,15 +30,7 @@ DEFAULT_FILE = "mlops_copilot_config.yaml"
 MAX_FILE_BYTES = 1_000_000
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Words = Annotated[list[str], BeforeValidator(_as_list)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+Words = Annotated[list[str], BeforeValidator(as_list)]
 
 
 class MlflowSettings(Section):
@@ -65,7 +55,7 @@ class DeepchecksSettings(Section):
 
 
 class ResearchSettings(Section):
-    sources: list[Literal["arxiv", "semantic_scholar"]] = ["arxiv", "semantic_scholar"]
+    sources: list[Literal["arxiv", "semantic_scholar"]] = Field(["arxiv", "semantic_scholar"])
     max_papers: int = Field(10, ge=1, le=100, description="Papers that a search keeps.")
     keywords: Words = Field(["overfitting", "computer vision", "regularization"], description="Added to each search.")
     arxiv_url: str = Field("https://export.arxiv.org/api/query", description="Address of arXiv's query API.")
@@ -99,81 +89,13 @@ class MonitorSettings(Section):
     thresholds: dict[str, float] = Field({}, description="Numbers of the stop rule, by name.")
 
 
-class MetricPair(Section):
-    """Two logged names that belong together, whatever they are called."""
-
-    quantity: str = Field(min_length=1, max_length=80, description="What they measure, for instance loss.")
-    train: str | None = Field(None, min_length=1, max_length=200, description="Exact name of the training series.")
-    val: str | None = Field(None, min_length=1, max_length=200, description="Exact name of the validation series.")
-    higher_is_better: bool | None = Field(None, description="Needed where the quantity is not a known measure.")
-
-    @model_validator(mode="after")
-    def _a_side(self) -> MetricPair:
-        if self.train is None and self.val is None:
-            raise ValueError("name the series of train, val or both")
-        if self.train == self.val:
-            raise ValueError("train and val are the same series")
-        return self
-
-
-class MetricsSettings(Section):
-    train: str | list[str] | None = Field(
-        None, description="Pattern, or patterns, of training metric names; {} stands for the quantity."
-    )
-    val: str | list[str] | None = Field(
-        None, description="Pattern, or patterns, of validation metric names; {} stands for the quantity."
-    )
-    pairs: list[MetricPair] = Field([], max_length=200, description="Names that belong together, one pair an entry.")
-    ignore: str | list[str] = Field([], description="Names to pass over; * stands for any text.")
-
-    @field_validator("train", "val", "ignore", mode="before")
-    @classmethod
-    def _lone_braces(cls, value: Any) -> Any:
-        return "{}" if value == {} else value  # `{}` alone is a mapping in YAML and JSON
-
-    @field_validator("train", "val", "ignore")
-    @classmethod
-    def _patterns(cls, value: str | list[str] | None) -> str | list[str] | None:
-        for pattern in _as_list(value) or []:
-            check_pattern(pattern)
-        return value
-
-    @model_validator(mode="after")
-    def _sides_differ(self) -> MetricsSettings:
-        both = {*(_as_list(self.train) or [])} & {*(_as_list(self.val) or [])}
-        if both:
-            raise ValueError(f"{clean_text(min(both), 60)!r} stands for both train and val")
-        for side in ("train", "val"):
-            named = [name for pair in self.pairs if (name := getattr(pair, side)) is not None]
-            if twice := [name for name in named if named.count(name) > 1]:
-                raise ValueError(f"pairs: {clean_text(twice[0], 60)!r} is the {side} series of two pairs")
-        return self
-
-    @property
-    def rules(self) -> NameRules:
-        """What the readers take as `train_pattern` and `val_pattern`: patterns, pairs and ignored names."""
-        ignored = [NameRule(p, ignore=True) for p in _as_list(self.ignore)]
-        sides = {
-            side: tuple(
-                [*ignored, *(NameRule(p) for p in _as_list(getattr(self, side)) or [])]
-                + [
-                    NameRule(name, pair.quantity, pair.higher_is_better, exact=True)
-                    for pair in self.pairs
-                    if (name := getattr(pair, side)) is not None
-                ]
-            )
-            for side in ("train", "val")
-        }
-        return NameRules(sides["train"] or None, sides["val"] or None)
-
-
 class OutputSettings(Section):
-    format: list[Literal["html", "pdf", "json", "markdown"]] = ["html", "pdf"]
+    format: list[Literal["html", "pdf", "json", "markdown"]] = Field(["html", "pdf"])
     template: str = Field("default", description="Report template.")
     include_visualizations: bool = True
     directory: str = Field(".", description="Folder that reports are written to.")
 
-    _one = field_validator("format", mode="before")(_as_list)
+    _one = field_validator("format", mode="before")(as_list)
 
 
 class ExecutorSettings(Section):
