@@ -30,7 +30,7 @@ LAYERS = [
     ],
     ["copilot.core.alignment", "copilot.core.decisions", "copilot.core.datasets", "copilot.core.papers"],
     ["copilot.core.pairs"],
-    ["copilot.core.axis", "copilot.core.clocks"],
+    ["copilot.core.axis", "copilot.core.clocks", "copilot.core.restarts"],
     ["copilot.core.pairing"],
     ["copilot.core.curves"],
     ["copilot.core.history"],

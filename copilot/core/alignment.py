@@ -10,6 +10,7 @@ import numpy as np
 HUGE = 1e100  # SQL stores hand infinity back as the largest float; nothing that trains comes near this
 EPOCH_NAMES = ("epoch", "epochs", "train/epoch", "trainer/epoch")
 MANY_A_STEP = 3  # from this many rows a step on, they are averaged: batches that were logged under their epoch
+NO_EPOCH = "Rows of {} without an epoch were dropped."
 ONE_STEP = "Logged at a single step, so that the order in time is used as the epoch: {}."
 IN_ORDER = "Logged at different steps for training and validation, so that they were matched in order: {}."
 AVERAGED = "Several rows of one epoch were averaged in {}."
@@ -123,7 +124,7 @@ def _ordered(
     """Rows by step, then time; each step once, unless most have many rows."""
     placed = np.isfinite(steps)
     if not placed.all():
-        notes.add("Rows of {} without an epoch were dropped.", name)
+        notes.add(NO_EPOCH, name)
         steps, values, times = steps[placed], values[placed], None if times is None else times[placed]
     if not len(steps):
         return steps, values, times
@@ -177,7 +178,8 @@ def _steps_from_times(
         return np.arange(len(steps), dtype=float)
     order = np.argsort(times, kind="stable")
     # A row that has both time and value of the one before is that row, logged again with a model.
-    new = (np.diff(times[order]) != 0) | (np.diff(values[order]) != 0)
+    at, value = times[order], values[order]
+    new = (at[1:] != at[:-1]) | (value[1:] != value[:-1])
     numbered = np.zeros(len(steps))
     numbered[order[1:]] = np.cumsum(new)
     return numbered

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from copilot.core.axis import EpochAxis
-from copilot.core.history import RunHistory
+from copilot.core.explanation import explain
+from copilot.core.history import NoCurvesError, RunHistory
 from copilot.core.pairs import LoggedSeries
 
 START = 1.7e9
@@ -269,3 +270,56 @@ def test_whole_epochs_stay_whole_between_their_rows():
     assert stairs.map_steps(np.array([125.0])).tolist() == [0]
     assert at_the_end.map_steps(np.array([150.0])).tolist() == [1]
     assert at_the_start.map_steps(np.array([50.0])).tolist() == [0]
+
+
+# Whatever is logged.
+
+
+ODD_NAMES = (
+    *("train_loss", "val_loss", "loss", "val_acc", "acc", "epoch", "lr", "mIoU", "test_loss"),
+    *("val_loss/dataloader_idx_1", "train_loss_step"),
+)
+
+
+def odd_steps(rng, n: int) -> np.ndarray | None:
+    rows = np.arange(n, dtype=float)
+    return (
+        rows,
+        None,
+        0 * rows,
+        rows % max(1, n // 3),
+        rows[::-1].copy(),
+        500 * rows + 499,
+        np.where(rng.random(n) < 0.2, np.nan, rows),
+        rows + START,
+        rng.choice([np.inf, -np.inf, 1e300, 0], n),
+        np.concatenate([rows[: n // 2], rows[: n - n // 2]]),
+    )[rng.integers(10)]
+
+
+def odd_times(rng, n: int) -> np.ndarray | None:
+    rows = np.arange(n, dtype=float)
+    broken = np.where(rng.random(n) < 0.2, np.nan, START + rows)
+    return (START + 60 * rows, None, 0 * rows, 1000 * START + rows, START - rows, broken)[rng.integers(6)]
+
+
+def odd_values(rng, n: int) -> np.ndarray:
+    values = rng.random(n)
+    return (values, 100 * values, np.where(values < 0.3, np.nan, values), np.full(n, 1.797e308))[rng.integers(4)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_logged_gives_a_sound_history_or_one_line(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        sizes = {str(n): int(rng.choice([0, 1, 2, 3, 10, 60])) for n in rng.choice(ODD_NAMES, 4, replace=False)}
+        logged = [LoggedSeries(k, odd_values(rng, n), odd_steps(rng, n), odd_times(rng, n)) for k, n in sizes.items()]
+        try:
+            found = RunHistory.from_series(logged)
+        except NoCurvesError:
+            continue
+        assert np.all(np.diff(found.epochs) > 0)
+        arrays = [a for p in found.pairs for a in (p.train, p.val, p.bad_train, p.bad_val)] + [found.times, found.steps]
+        assert {len(a) for a in arrays if a is not None} == {found.n_epochs}
+        assert all(reading.used_as or reading.why for reading in explain(found).names)
