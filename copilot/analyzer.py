@@ -69,7 +69,7 @@ class CopilotAnalyzer(Workbench):
             The tracking server is out of reach.
         """
         resolved = self.source.resolve(model_uri)
-        return self._analyse_runs([resolved.run_id], kind="run", model_uri=resolved.model_uri, progress=progress)[0]
+        return self._analyse_one(resolved.run_id, kind="run", model_uri=resolved.model_uri)
 
     def explain_pairs(
         self, model_uri: str | None = None, *, history: RunHistory | str | Path | None = None
@@ -118,11 +118,28 @@ class CopilotAnalyzer(Workbench):
         return watch.alerts(interval_s or own.interval_s, once=once, until_finished=until_finished)
 
     def scan(
-        self, experiment: str | None = None, *, limit: int | None = None, progress: Progress = None
+        self,
+        experiment: str | None = None,
+        *,
+        limit: int | None = None,
+        refresh: bool = False,
+        progress: Progress = None,
     ) -> AnalysisList:
-        """Analyse every run of an experiment (default: the one in the settings), and compare them."""
+        """Analyse every run of an experiment, and compare them.
+
+        Parameters
+        ----------
+        experiment : str, optional
+            Name or id. Default: the one in the settings.
+        limit : int, optional
+            At most so many runs, newest first.
+        refresh : bool, default False
+            Read and judge every run again, also those that have not changed since the last scan.
+        progress : callable, optional
+            Called with a fraction from 0 to 1 and a line.
+        """
         runs = self.source.runs(self._experiment(experiment), limit=limit)
-        return self._analyse_runs([r.run_id for r in runs], kind="run", together={}, progress=progress)
+        return self._analyse_runs({r.run_id: r for r in runs}, together={}, progress=progress, refresh=refresh)
 
     def compare(
         self, run_ids: Sequence[str], baseline: str | None = None, *, progress: Progress = None
@@ -201,9 +218,7 @@ class CopilotAnalyzer(Workbench):
         if self.settings.mlflow.tracking_uri:
             try:
                 resolved = self.source.resolve(model_uri)
-                return self._analyse_runs(
-                    [resolved.run_id], kind="model", model_uri=resolved.model_uri, extra=outcomes
-                )[0]
+                return self._analyse_one(resolved.run_id, kind="model", model_uri=resolved.model_uri, extra=outcomes)
             except InputError:
                 pass  # a model file, or a run without curves: the suite's findings stand alone
         from copilot.core.history import RunHistory

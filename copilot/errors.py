@@ -47,6 +47,10 @@ class ToolError(CopilotError):
     exit_code = 3
 
 
+class OutOfReachError(ToolError):
+    """A server that does not answer (exit code 3): asking it for more is in vain."""
+
+
 class MissingExtraError(ToolError):
     """A feature whose optional packages are not installed (exit code 3)."""
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from copilot.core.comparisons.document import Comparison
-from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation
-from copilot.errors import InputError
+from copilot.core.findings import SCHEMA_VERSION, Analysis, Diagnosis, Evidence, Finding, Recommendation, Subject
+from copilot.core.glance import Glance, glance
+from copilot.errors import CopilotError, InputError
 from copilot.reporting import render
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from copilot.integrations.analysis_cache import StoredAnalysis
 
 _FORMAT_OF_SUFFIX = {
     ".html": "html",
@@ -31,14 +35,45 @@ _FORMAT_OF_SUFFIX = {
 class AnalysisResult:
     """One analysed run.
 
-    Attributes
+    Parameters
     ----------
-    analysis : Analysis
-        The document that every interface shows.
+    analysis : Analysis or StoredAnalysis
+        The document, or where it is stored; of a stored one only the parts that are used are read.
     """
 
-    def __init__(self, analysis: Analysis) -> None:
-        self.analysis = analysis
+    def __init__(self, analysis: Analysis | StoredAnalysis) -> None:
+        if isinstance(analysis, Analysis):
+            self.analysis = analysis
+        else:
+            self._stored = analysis
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The document that every interface shows."""
+        return Analysis.model_validate_json(self._stored.document)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What was analysed."""
+        return Subject.model_validate_json(self._stored.subject) if self._is_stored else self.analysis.subject
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        return Diagnosis.model_validate_json(self._stored.diagnosis) if self._is_stored else self.analysis.diagnosis
+
+    @cached_property
+    def glance(self) -> Glance:
+        """What a table of many runs shows beside subject and diagnosis."""
+        return Glance.model_validate_json(self._stored.glance) if self._is_stored else glance(self.analysis)
+
+    @property
+    def _is_stored(self) -> bool:
+        return "analysis" not in self.__dict__
+
+    def parts(self) -> tuple[str, str, str, str]:
+        """The JSON of subject, diagnosis, glance and the whole document, to be stored."""
+        light = (self.subject, self.diagnosis, self.glance)
+        return *(part.model_dump_json() for part in light), self.to_json(indent=None)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> AnalysisResult:
@@ -59,11 +94,7 @@ class AnalysisResult:
     @property
     def summary(self) -> str:
         """The verdict in words."""
-        return self.analysis.diagnosis.summary
-
-    @property
-    def diagnosis(self) -> Diagnosis:
-        return self.analysis.diagnosis
+        return self.diagnosis.summary
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -124,7 +155,7 @@ class AnalysisResult:
         return f'<iframe sandbox srcdoc="{page}" style="width:100%;height:640px;border:0" title="Analysis"></iframe>'
 
     def __repr__(self) -> str:
-        return f"<AnalysisResult {self.analysis.subject.run_name or self.analysis.subject.kind}: {self.summary}>"
+        return f"<AnalysisResult {self.subject.run_name or self.subject.kind}: {self.summary}>"
 
 
 class AnalysisList(list[AnalysisResult]):
@@ -145,6 +176,7 @@ class AnalysisList(list[AnalysisResult]):
         comparison: Comparison | None = None,
     ) -> None:
         super().__init__(results)
+        self.errors: dict[str, CopilotError] = {}
         self.failed = failed or {}
         self.comparison = comparison
 
@@ -161,7 +193,7 @@ class AnalysisList(list[AnalysisResult]):
 
         rows = []
         for result in self:
-            subject, d = result.analysis.subject, result.diagnosis
+            subject, d = result.subject, result.diagnosis
             rows.append(
                 {
                     "run_id": subject.run_id,

@@ -14,12 +14,11 @@ from copilot.utils.config import Settings, load_settings
 if TYPE_CHECKING:
     from copilot.core.checks.base import Check
     from copilot.core.comparisons.base import ComparisonCheck
-    from copilot.core.comparisons.document import Comparison
     from copilot.core.explanation import Explanation
     from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
-    from copilot.integrations.mlflow_client import MlflowSource
-    from copilot.results import AnalysisList
+    from copilot.integrations.mlflow_client import MlflowSource, RunInfo
+    from copilot.results import AnalysisList, AnalysisResult
     from copilot.store import Store
 
 Progress = Callable[[float, str], None] | None
@@ -29,7 +28,13 @@ _NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "d
 class Workbench:
     """Settings and what is made from them when first used; integrations load only then. See `CopilotAnalyzer`."""
 
-    def __init__(self, config: str | Path | Settings | None = None, overrides: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        config: str | Path | Settings | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        self.note = note
         self.settings = config if isinstance(config, Settings) else load_settings(config, overrides)
         self.checks  # noqa: B018 - wrong thresholds are told at once, not at the first run
         check_rules(self.settings.metrics.rules)
@@ -57,7 +62,7 @@ class Workbench:
         """The MLflow store that the settings name."""
         from copilot.integrations.mlflow_client import MlflowSource
 
-        return MlflowSource(self.settings.mlflow)
+        return MlflowSource(self.settings.mlflow, self.note)
 
     @cached_property
     def store(self) -> Store:
@@ -104,70 +109,57 @@ class Workbench:
             )
         return name
 
-    def _compared(self, run_ids: Sequence[str], together: Mapping[str, Any], progress: Progress) -> AnalysisList:
-        results = self._analyse_runs(run_ids, kind="run", together=together, progress=progress)
+    def _compared(
+        self, run_ids: Sequence[str], together: Mapping[str, Any], progress: Progress, refresh: bool = False
+    ) -> AnalysisList:
+        results = self._analyse_runs(self.source.listed(run_ids), together=together, progress=progress, refresh=refresh)
         if not results:
             raise InputError(f"None of the runs can be analysed. {next(iter(results.failed.values()))}")
         return results
 
+    def _analyse_one(
+        self, run_id: str | None, *, kind: str, model_uri: str | None, extra: Sequence[Outcome] = ()
+    ) -> AnalysisResult:
+        """The analysis of one run, kept in the store."""
+        names = self.settings.metrics.rules
+        ((run, history),) = self.source.read([run_id or ""], train_pattern=names.train, val_pattern=names.val)
+        if isinstance(history, CopilotError):
+            raise history
+        subject = {"kind": kind, "model_uri": model_uri, **self.source.subjects([run])[run.run_id]}
+        (result,) = self._analyse([history], [subject], extra)
+        self.store.save_analysis(result.analysis, self.source.public_uri)
+        return result
+
     def _analyse_runs(
         self,
-        run_ids: Sequence[str],
+        runs: Mapping[str, RunInfo | CopilotError],
         *,
-        kind: str,
-        model_uri: str | None = None,
-        extra: Sequence[Outcome] = (),
-        together: Mapping[str, Any] | None = None,
+        together: Mapping[str, Any],
         progress: Progress = None,
+        refresh: bool = False,
     ) -> AnalysisList:
-        """Read and analyse runs; with `together` (fields of `RunGroup`) compare them too."""
-        histories, failed = {}, {}
-        names = self.settings.metrics.rules
-        read = self.source.histories(run_ids, train_pattern=names.train, val_pattern=names.val, progress=progress)
-        for run_id, history in read.items():
-            if isinstance(history, CopilotError):
-                failed[run_id] = str(history)
-            else:
-                histories[run_id] = history
-        errors = [error for error in read.values() if isinstance(error, CopilotError)]
-        if not histories and errors and (len(run_ids) == 1 or isinstance(errors[0], ToolError)):
-            raise errors[0]
-        infos = self.source.run_infos(list(histories))
-        subjects = [{"kind": kind, "model_uri": model_uri, **infos[run_id]} for run_id in histories]
-        results = self._analyse(list(histories.values()), subjects, extra)
-        results.failed.update(failed)
-        uri = self.source.public_uri
-        for result in results:
-            self.store.save_analysis(result.analysis, uri)
-        if together is not None:
-            results.comparison = self._compare(histories, results, together)
+        """Read, analyse and compare runs (`together`: fields of `RunGroup`); those without readable curves are told."""
+        from copilot.scanning import Scan
+
+        errors = {run_id: run for run_id, run in runs.items() if isinstance(run, CopilotError)}
+        listed = [run for run in runs.values() if not isinstance(run, CopilotError)]
+        scan = Scan(
+            listed,
+            source=self.source,
+            settings=self.settings,
+            checks=self.checks,
+            comparison_checks=self.comparison_checks,
+            judge=lambda histories, subjects: self._analyse(histories, [{"kind": "run", **own} for own in subjects]),
+            refresh=refresh,
+            note=self.note,
+        )
+        results = scan.results(progress)
+        errors.update(results.errors)
+        if not results and errors and (len(runs) == 1 or isinstance(next(iter(errors.values())), ToolError)):
+            raise next(iter(errors.values()))
+        results.failed.update({run_id: str(error) for run_id, error in errors.items()})
+        results.comparison = scan.compared(results, together)
         return results
-
-    def _compare(
-        self, histories: Mapping[str, RunHistory], results: AnalysisList, together: Mapping[str, Any]
-    ) -> Comparison:
-        from copilot.core.comparisons.base import GroupMember, RunGroup
-        from copilot.core.comparisons.compare import compare_runs
-
-        runs, detection = self.source.runs_by_id(histories), self.settings.detection
-        members = tuple(
-            GroupMember(
-                history=histories[run_id],
-                run_id=run_id,
-                run_name=runs[run_id].name,
-                parent_run_id=runs[run_id].parent_run_id,
-                tags=runs[run_id].tags,
-                verdict=result.diagnosis.verdict,
-            )
-            for run_id, result in zip(histories, results, strict=True)
-        )
-        experiments = {r.analysis.subject.experiment for r in results}
-        return compare_runs(
-            RunGroup(members, preference=detection.metrics, **together),
-            self.comparison_checks,
-            ignore=detection.ignore,
-            experiment=experiments.pop() if len(experiments) == 1 else None,
-        )
 
     def _analyse(
         self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from copilot.core.alignment import EPOCH_NAMES
 from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
+from copilot.core.pairs import LoggedSeries
 from copilot.errors import CopilotError, InputError, NotFoundError
 from copilot.integrations.mlflow.addresses import parse_address
 from copilot.integrations.mlflow.records import (
@@ -25,8 +27,12 @@ from copilot.integrations.mlflow.records import (
     nearest,
 )
 from copilot.utils.config import MlflowSettings
+from copilot.utils.name_rules import Patterns
 from copilot.utils.parallel import parallel_map
-from copilot.utils.validators import clean_text, without_credentials
+from copilot.utils.validators import clean_text, home_folder, without_credentials
+
+if TYPE_CHECKING:
+    from copilot.integrations.history_cache import HistoryCache
 
 __all__ = ["ExperimentInfo", "MlflowSource", "ModelVersion", "RegisteredModel", "ResolvedModel", "RunInfo"]
 
@@ -40,11 +46,13 @@ class MlflowSource:
     ----------
     settings : MlflowSettings
         ``tracking_uri`` is a server's URL, ``sqlite:///FILE`` or a folder. Nothing is opened before it is needed.
+    note : callable, optional
+        Gets lines for the person, such as that a cache file was damaged.
     """
 
-    def __init__(self, settings: MlflowSettings) -> None:
+    def __init__(self, settings: MlflowSettings, note: Callable[[str], None] | None = None) -> None:
         self._settings = settings
-        self._seen: dict[str, RunInfo] = {}
+        self._note = note
 
     @property
     def public_uri(self) -> str:
@@ -91,6 +99,11 @@ class MlflowSource:
         """
         return self._store.run(run_id)
 
+    def listed(self, run_ids: Iterable[str]) -> dict[str, RunInfo | CopilotError]:
+        """Runs without their curves by id, or why one cannot be read."""
+        ids = list(dict.fromkeys(run_ids))
+        return dict(zip(ids, self._infos(ids), strict=True))
+
     def children(self, parent_run_id: str) -> list[RunInfo]:
         """Runs that a run holds (such as the folds of a cross-validation), oldest first.
 
@@ -103,25 +116,20 @@ class MlflowSource:
         runs = self._store.runs(parent.experiment_id, None, False)
         return [r for r in runs if r.parent_run_id == parent.run_id]
 
-    def runs_by_id(self, run_ids: Iterable[str]) -> dict[str, RunInfo]:
-        """Runs without their curves; those that `histories` has just read are not read again."""
-        return {run_id: self._seen.get(run_id) or self._store.run(run_id) for run_id in run_ids}
-
-    def run_infos(self, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """For each run what an analysis says of its subject: id, name, experiment and when it ended."""
+    def subjects(self, runs: Iterable[RunInfo]) -> dict[str, dict[str, Any]]:
+        """For each run, by its id, what an analysis says of its subject: id, name, experiment and when it ended."""
         names = {e.experiment_id: e.name for e in self._store.experiments()}
-        infos = self.runs_by_id(run_ids)
         return {
-            run_id: {
-                "run_id": info.run_id,
-                "run_name": info.name,
-                "experiment": names.get(info.experiment_id),
-                "finished_at": iso_time(info.end_time),
+            run.run_id: {
+                "run_id": run.run_id,
+                "run_name": run.name,
+                "experiment": names.get(run.experiment_id),
+                "finished_at": iso_time(run.end_time),
             }
-            for run_id, info in infos.items()
+            for run in runs
         }
 
-    def history(self, run_id: str, *, train_pattern: str | None = None, val_pattern: str | None = None) -> RunHistory:
+    def history(self, run_id: str, *, train_pattern: Patterns = None, val_pattern: Patterns = None) -> RunHistory:
         """The curves of a run, with its parameters, named after it.
 
         Parameters
@@ -137,38 +145,94 @@ class MlflowSource:
         InputError
             It logged no metric that is recognised.
         """
-        return self._history(run_id, train_pattern, val_pattern, self._store.workers)
+        history = self.histories([run_id], train_pattern=train_pattern, val_pattern=val_pattern)[run_id]
+        if isinstance(history, CopilotError):
+            raise history
+        return history
 
     def histories(
         self,
-        run_ids: Iterable[str],
+        runs: Iterable[str | RunInfo],
         *,
-        train_pattern: str | None = None,
-        val_pattern: str | None = None,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
         progress: Callable[[float, str], None] | None = None,
+        refresh: bool = False,
     ) -> dict[str, RunHistory | CopilotError]:
-        """The curves of many runs; for a run that cannot be read the error.
+        """The curves of many runs by their id; for a run that cannot be read the error. See `read`."""
+        names = {"train_pattern": train_pattern, "val_pattern": val_pattern}
+        found = self.read(runs, **names, progress=progress, refresh=refresh)
+        return {run if isinstance(run, str) else run.run_id: history for run, history in found}
+
+    def read(
+        self,
+        runs: Iterable[str | RunInfo],
+        *,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
+        progress: Callable[[float, str], None] | None = None,
+        refresh: bool = False,
+    ) -> Iterator[tuple[str | RunInfo, RunHistory | CopilotError]]:
+        """Runs with their curves one after another, or the error; a run that is not there stays an id.
 
         Parameters
         ----------
-        run_ids : iterable of str
+        runs : iterable of str or RunInfo
+            What `runs` has just given need not be asked for again.
         train_pattern, val_pattern : str, optional
             See `history`.
         progress : callable, optional
             Called with a fraction from 0 to 1 and a line; may raise `JobCancelled`.
+        refresh : bool, default False
+            Read everything from the store, whatever there is a copy of.
         """
-        ids, store = list(dict.fromkeys(run_ids)), self._store
-        self._seen.clear()
-        inner = store.workers if len(ids) == 1 else 1
+        todo = list({run if isinstance(run, str) else run.run_id: run for run in runs}.values())
+        wanted = partial(_is_wanted, train=train_pattern, val=val_pattern)
+        together = self._store.together
+        for start in range(0, len(todo), together):
+            part = self._infos(todo[start : start + together])
+            series = dict(self._series([run for run in part if isinstance(run, RunInfo)], wanted, refresh))
+            for asked, run in zip(todo[start : start + together], part, strict=True):
+                if isinstance(run, CopilotError):
+                    yield asked, run
+                else:
+                    yield run, _as_history(run, series[run.run_id], train_pattern, val_pattern)
+            done = min(start + together, len(todo))
+            if progress:
+                progress(done / len(todo), f"{done} of {len(todo)} runs")
 
-        def read(run_id: str) -> RunHistory | CopilotError:
+    def _infos(self, runs: Sequence[str | RunInfo]) -> list[RunInfo | CopilotError]:
+        def info(run: str | RunInfo) -> RunInfo | CopilotError:
             try:
-                return self._history(run_id, train_pattern, val_pattern, inner)
+                return self._one(run) if isinstance(run, str) else run
             except CopilotError as error:
                 return error
 
-        found = parallel_map(read, ids, workers=store.workers, progress=progress, unit="runs")
-        return dict(zip(ids, found, strict=True))
+        if all(isinstance(run, RunInfo) for run in runs):
+            return list(runs)
+        return parallel_map(info, runs, workers=4)
+
+    def _one(self, run_id: str) -> RunInfo:
+        if not run_id:
+            raise NotFoundError(
+                "The model came from no run, so that it has no curves.", "Pass them with --history FILE."
+            )
+        return self._store.run(run_id)
+
+    def _series(
+        self, runs: Sequence[RunInfo], wanted: Callable[[str], bool], refresh: bool
+    ) -> Iterator[tuple[str, list[LoggedSeries] | CopilotError]]:
+        """Series by run id, from the local copy where it is as new as the run."""
+        cache = self._cache
+        known = cache.load(runs, wanted) if cache and not refresh else {}
+        yield from known.items()
+        read: list[tuple[RunInfo, list[LoggedSeries]]] = []
+        for run, series in self._store.series([run for run in runs if run.run_id not in known], wanted):
+            yield run.run_id, series
+            if not isinstance(series, CopilotError):
+                read.append((run, series))
+        if cache:
+            cache.save(read, wanted)
 
     def registered_models(self) -> list[RegisteredModel]:
         """Registered models with their versions, by name."""
@@ -203,6 +267,24 @@ class MlflowSource:
         return ResolvedModel(info.run_id, next(iter(info.model_uris), None))
 
     @cached_property
+    def cache_folder(self) -> Path | None:
+        """Where copies of what this store holds are kept; None where the settings say that none are."""
+        if not self._settings.cache:
+            return None
+        place = parse_address(self._settings.tracking_uri).place
+        return home_folder() / "cache" / hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
+
+    @cached_property
+    def _cache(self) -> HistoryCache | None:
+        if not self._store.caches or self.cache_folder is None:
+            return None
+        from copilot.integrations.history_cache import HistoryCache
+
+        cache = HistoryCache(self.cache_folder / "histories", self._note)
+        cache.tidy()
+        return cache
+
+    @cached_property
     def _store(self) -> Store:
         address = parse_address(self._settings.tracking_uri)
         # Each is loaded when it is needed: the server's brings in MLflow, which takes seconds.
@@ -229,16 +311,6 @@ class MlflowSource:
             nearest(experiment, [e.name for e in known]),
         )
 
-    def _history(self, run_id: str, train: str | None, val: str | None, workers: int) -> RunHistory:
-        if not run_id:
-            raise NotFoundError(
-                "The model came from no run, so that it has no curves.", "Pass them with --history FILE."
-            )
-        wanted = partial(_is_wanted, train=train, val=val)
-        info, series = self._store.run_with_series(run_id, wanted, workers)
-        self._seen[run_id] = info
-        return RunHistory.from_series(series, name=info.name, params=info.params, train_pattern=train, val_pattern=val)
-
     def _registered(self, uri: str, name: str, version: str | None, alias: str | None) -> ResolvedModel:
         model = self._store.registered_model(name)
         if model is None:
@@ -252,7 +324,18 @@ class MlflowSource:
         return ResolvedModel(found.run_id, f"models:/{name}/{found.version}", model.name, found.version)
 
 
-def _is_wanted(name: str, train: str | None, val: str | None) -> bool:
+def _as_history(
+    run: RunInfo, series: list[LoggedSeries] | CopilotError, train: Patterns, val: Patterns
+) -> RunHistory | CopilotError:
+    if isinstance(series, CopilotError):
+        return series
+    try:
+        return RunHistory.from_series(series, name=run.name, params=run.params, train_pattern=train, val_pattern=val)
+    except CopilotError as error:
+        return error
+
+
+def _is_wanted(name: str, train: Patterns, val: Patterns) -> bool:
     return name.lower() in EPOCH_NAMES or parse_metric_name(clean_text(name), train, val) is not None
 
 

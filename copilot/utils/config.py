@@ -38,6 +38,20 @@ class MlflowSettings(Section):
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
+    cache: bool = Field(True, description="Keep a copy of curves in the home folder, so that only new ones are read.")
+    headers: dict[str, SecretStr] = Field(
+        {}, description="Headers sent to the tracking server, such as a gateway's key."
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _one_line_each(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+                raise ValueError(f"'{clean_text(name, 40)}' is no name of a header")
+            if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?", secret.get_secret_value()):
+                raise ValueError(f"the value of {name} must be one line of plain characters")
+        return value
 
 
 class DvcSettings(Section):
@@ -289,7 +303,7 @@ def _first_problem(error: ValidationError, where: str) -> str:
 
 def _got(place: list[str], value: Any) -> str:
     """What was given, unless it may be a secret."""
-    secret = re.search(r"(?i)key$|token|secret|password", ".".join(place))
+    secret = re.search(r"(?i)key$|token|secret|password|headers", ".".join(place))
     return "" if secret else f" (got {clean_text(without_credentials(str(value)), 60)!r})"
 
 

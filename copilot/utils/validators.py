@@ -13,6 +13,7 @@ from copilot.errors import InputError
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c\ud800-\udfff\U000e0000-\U000e007f]+"
 )
+_PLAIN = re.compile(r"[!-~]*")  # most names: nothing to clean
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRET_QUERY = re.compile(r"(?i)([?&][^=&\s]*(?:key|token|secret|password|signature)[^=&\s]*=)[^&\s]+")
 
@@ -40,12 +41,16 @@ def home_folder() -> Path:
 
 def clean_text(text: object, limit: int = 200) -> str:
     """One line of outside text: control and direction characters become spaces, long text is cut with an ellipsis."""
-    line = " ".join(_CONTROL.sub(" ", str(text)).split())
+    line = str(text)
+    if not _PLAIN.fullmatch(line):
+        line = " ".join(_CONTROL.sub(" ", line).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def without_credentials(text: str) -> str:
     """`text` with user names, passwords and keys taken out of any address in it."""
+    if "@" not in text and "=" not in text:  # nearly always
+        return text
     return _SECRET_QUERY.sub(r"\1***", _CREDENTIALS.sub("***@", text))
 
 

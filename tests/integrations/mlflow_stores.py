@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import requests
 
 RUN = "a" * 32
 SCHEMA_OF_1_30 = "97727af70f4d"
@@ -14,6 +23,30 @@ def fingerprint(path: Path) -> dict[str, str]:
     """Hash of a file, or of every file and folder below a folder."""
     found = [path] if path.is_file() else sorted(path.rglob("*"))
     return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() if f.is_file() else "folder" for f in found}
+
+
+@contextlib.contextmanager
+def serve(database: Path, port: int) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A real tracking server on an SQLite file: its address and its process."""
+    url, log_file = f"http://127.0.0.1:{port}", database.with_suffix(".log")
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(database.parent / "a")]
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=database.parent, start_new_session=True)
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            try:
+                requests.get(f"{url}/health", timeout=2)
+                break
+            except requests.RequestException:
+                assert process.poll() is None, log_file.read_text()[-2000:]
+                time.sleep(0.1)
+        yield url, process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def old_sqlite_file(path: Path) -> Path:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import tarfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
 
 from copilot.core.history import RunHistory
 from copilot.errors import CopilotError, InputError, JobCancelled, NotFoundError, ToolError
@@ -24,7 +20,7 @@ from copilot.integrations.mlflow import sqlite_store
 from copilot.integrations.mlflow_client import MlflowSource
 from copilot.utils.config import MlflowSettings
 from tests.conftest import Reply
-from tests.integrations.mlflow_stores import RUN, fingerprint, log_epochs, old_sqlite_file, write_with_client
+from tests.integrations.mlflow_stores import RUN, fingerprint, log_epochs, old_sqlite_file, serve, write_with_client
 
 
 def source(uri: object, **settings) -> MlflowSource:
@@ -69,7 +65,7 @@ def test_an_old_sqlite_file_is_read_and_not_changed(old):
     (loss,) = history.pairs
     assert loss.train.tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert loss.bad_val.tolist() == [False, False, True, False]
-    assert store.run_infos([RUN]) == {
+    assert store.subjects([run]) == {
         RUN: {"run_id": RUN, "run_name": "evening run", "experiment": "old", "finished_at": "2022-08-08T23:07:40+00:00"}
     }
 
@@ -203,7 +199,16 @@ def test_names_of_the_project(old):
         ("file://[/mlruns", InputError, "malformed"),
         ("htp://localhost:5000", InputError, "of a kind that is not known"),
         ("postgresql://u:secret@db/mlflow", InputError, "is a database server"),
-        ("databricks", InputError, "of a kind that is not known"),
+        ("127.0.0.1:5000", InputError, "has no scheme. Did you mean http://127.0.0.1:5000"),
+        ("[::1]:5000", InputError, r"has no scheme. Did you mean http://\[::1\]:5000"),
+        ("//host:5000/x", InputError, "has no scheme. Did you mean http://host:5000/x"),
+        ("http:/host:5000", InputError, "is malformed. Did you mean http://host:5000"),
+        ("http//u:secret@host", InputError, r"is malformed. Did you mean http://\*\*\*@host"),
+        ("u:secret@host:5000", InputError, r"\*\*\*@host:5000' has no scheme. Did you mean http://\*\*\*@host:5000"),
+        ("u:secret@host", NotFoundError, r"\*\*\*@host' names no file"),
+        ("http:/u:secret@host", InputError, r"is malformed. Did you mean http://\*\*\*@host"),
+        ("databricks-uc", InputError, "a model registry, which holds no runs"),
+        ("uc://catalog", InputError, "a model registry, which holds no runs"),
     ],
 )
 def test_addresses_that_name_no_store(uri, error, message, tmp_path, monkeypatch):
@@ -336,40 +341,8 @@ def test_stores_of_public_projects(shared_data, tmp_path):
 @pytest.fixture
 def server(tmp_path, free_port):
     """A real tracking server on an SQLite file of its own."""
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        url.rpartition(":")[2],
-        "--workers",
-        "1",
-    ]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{tmp_path}/mlflow.db",
-        "--artifacts-destination",
-        str(tmp_path / "a"),
-    ]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
-    try:
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            try:
-                requests.get(f"{url}/health", timeout=2)
-                break
-            except requests.RequestException:
-                assert process.poll() is None, (tmp_path / "server.log").read_text()[-2000:]
-                time.sleep(0.1)
+    with serve(tmp_path / "mlflow.db", free_port()) as (url, _):
         yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.mark.slow
@@ -404,9 +377,7 @@ def test_server_file_and_folder_read_alike(server, tmp_path, monkeypatch):
     assert over_http.registered_models() == from_file.registered_models()
     both = [store.histories([ids["parent"], ids["child"]]) for store in (over_http, from_file)]
     assert [series_of(h) for h in both[0].values()] == [series_of(h) for h in both[1].values()]
-    assert over_http.run_infos(ids[k] for k in ("parent", "child")) == from_file.run_infos(
-        ids[k] for k in ("parent", "child")
-    )
+    assert over_http.subjects([parent]) == from_file.subjects([parent])
     now = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
     assert now == environment, "the process's own MLflow must keep its settings"
 

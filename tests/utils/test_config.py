@@ -128,7 +128,8 @@ def test_layers_are_merged_key_by_key(monkeypatch):
     file = write("mlflow: {tracking_uri: here, max_retries: 5}\ndetection: {thresholds: {train_val_gap: 0.2}}")
     settings = load_settings(file, {"mlflow": {"experiment_name": "e"}})
     assert settings.mlflow.model_dump() == {
-        "tracking_uri": "here", "experiment_name": "e", "timeout_s": 3.0, "max_retries": 5
+            "tracking_uri": "here", "experiment_name": "e", "timeout_s": 3.0, "max_retries": 5, "cache": True,
+            "headers": {},
     }  # fmt: skip
 
 
@@ -250,7 +251,7 @@ def test_public_masks_every_secret():
         None,
         {
             "research": {"semantic_scholar_key": SECRET},
-            "mlflow": {"tracking_uri": f"https://me:{SECRET}@host?api_key={SECRET}"},
+            "mlflow": {"tracking_uri": f"https://me:{SECRET}@host?api_key={SECRET}", "headers": {"X-Key": SECRET}},
             "store": {"url": f"postgresql://me:{SECRET}@host/db"},
         },
     )

@@ -18,6 +18,10 @@ NONE_SET = (
     "mlops-copilot demo"
 )
 SQLITE_MAGIC = b"SQLite format 3\x00"
+_NO_SCHEME = re.compile(r"(?://)?(?P<rest>([^/@\s]+@)?([\w.-]+|\[[\da-fA-F:.]+\]):\d+(/.*)?|localhost(/.*)?)")
+_NAKED_CREDENTIALS = re.compile(r"(?i)(?<=^)[^/@\s]*:[^/@\s]+@|(?<=//)[^/@\s]+@|(?<=:/)[^/@\s]+@")
+_HALF_SCHEME = re.compile(r"(?i)https?(:/?|//)(?P<rest>[^/].*)")
+_API_PATH = re.compile(r"/(ajax-)?api/\d\.\d(/mlflow(/.*)?)?/?$")
 _DATABASES = ("postgresql", "postgres", "mysql", "mssql", "oracle")
 
 
@@ -43,22 +47,29 @@ def parse_address(uri: str | None) -> Address:
     uri = (uri or "").strip()
     if not uri:
         raise InputError("No MLflow tracking URI is set.", NONE_SET)
-    public = clean_text(without_credentials(uri))
+    public = clean_text(_NAKED_CREDENTIALS.sub("***@", without_credentials(uri)))
     scheme, mark, rest = uri.partition("://")
     scheme = scheme.lower() if mark else ""
-    if re.fullmatch(r"[A-Za-z][\w.-]*:\d+(/.*)?", uri):
-        raise InputError(f"The tracking URI '{public}' has no scheme.", f"Did you mean http://{public}?")
+    if match := _NO_SCHEME.fullmatch(uri) or _HALF_SCHEME.fullmatch(uri):
+        told = "has no scheme" if match.re is _NO_SCHEME else "is malformed"
+        meant = clean_text(without_credentials(f"http://{match['rest']}"))
+        raise InputError(f"The tracking URI '{public}' {told}.", f"Did you mean {meant}?")
     if scheme in ("http", "https"):
         return Address("server", _server(uri, public), public)
     if scheme.partition("+")[0] == "sqlite":
         return Address("sqlite", str(_sqlite(rest, public)), public)
     if scheme == "file" or uri.startswith("file:"):
         return _on_disk(_file_path(uri, public), public)
+    if scheme == "databricks" or uri == "databricks":
+        return Address("server", uri, public)
+    if scheme in ("databricks-uc", "uc") or uri in ("databricks-uc", "uc") or uri.startswith("uc:"):
+        hint = "Use databricks or databricks://PROFILE."
+        raise InputError(f"'{public}' is the address of a model registry, which holds no runs.", hint)
     if scheme.partition("+")[0] in _DATABASES:
         raise InputError(
             f"'{public}' is a database server, which is not read directly.", "Use its tracking server's URL."
         )
-    if scheme or uri in ("databricks", "uc"):
+    if scheme:
         raise InputError(f"The tracking URI '{public}' is of a kind that is not known.", FORMS)
     return _on_disk(Path(uri).expanduser(), public)
 
@@ -78,7 +89,8 @@ def _server(uri: str, public: str) -> str:
         valid = False
     if not valid:
         raise InputError(f"The tracking URI '{public}' is malformed.", FORMS)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")  # a URL from the browser ends in #/experiments
+    # A URL from the browser ends in #/experiments, one from the documentation of the REST API in /api/2.0/mlflow.
+    return f"{parts.scheme}://{parts.netloc}{_API_PATH.sub('', parts.path)}".rstrip("/")
 
 
 def _sqlite(rest: str, public: str) -> Path:

@@ -6,14 +6,15 @@ MLflow's own client makes folders in the store it opens, and since 3.x refuses t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import InputError, NotFoundError
+from copilot.errors import CopilotError, InputError, NotFoundError
 from copilot.integrations.mlflow.addresses import FORMS
 from copilot.integrations.mlflow.records import (
     TEXT_LENGTH,
@@ -43,7 +44,8 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class FolderStore:
     """A `Store` over a folder."""
 
-    workers = 1
+    caches = True
+    together = 500
 
     def __init__(self, root: Path, public: str) -> None:
         self._root, self._public = root, public
@@ -76,14 +78,18 @@ class FolderStore:
     def run(self, run_id: str) -> RunInfo:
         return _info(*self._find(run_id))
 
-    def run_with_series(
-        self, run_id: str, wanted: Callable[[str], bool], workers: int
-    ) -> tuple[RunInfo, list[LoggedSeries]]:
-        folder, meta = self._find(run_id)
-        series = [
-            make_series(name, list(_points(file)) if wanted(name) else []) for name, file in _files(folder / "metrics")
-        ]
-        return _info(folder, meta), series
+    def series(
+        self, runs: Sequence[RunInfo], wanted: Callable[[str], bool]
+    ) -> Iterator[tuple[RunInfo, list[LoggedSeries] | CopilotError]]:
+        for info in runs:
+            try:
+                folder, _ = self._find(info.run_id)
+                yield (
+                    info,
+                    [make_series(name, *(_points(file) if wanted(name) else ())) for name, file in _metrics(folder)],
+                )
+            except CopilotError as error:
+                yield info, error
 
     def registered_models(self) -> list[RegisteredModel]:
         return [_model(folder) for folder in _folders(self._root / "models") if (folder / META).is_file()]
@@ -163,30 +169,50 @@ def _texts(folder: Path, limit: int) -> list[tuple[str, str]]:
     return texts
 
 
-def _points(file: Path) -> Iterator[tuple[float, float, float]]:
-    """Rows of (value, step, milliseconds since 1970); lines that are cut off are left out."""
+def _metrics(folder: Path) -> list[tuple[str, Path]]:
+    return _files(folder / "metrics")
+
+
+def _points(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, steps and milliseconds since 1970; lines that are cut off are left out."""
     if file.stat().st_size > MAX_METRIC_BYTES:
         raise InputError(f"{clean_text(file)} is too large to be a metric.", "Check the store.")
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        width = 0
-        for line in lines:
-            cells = line.split()
-            width = width or len(cells)
-            try:
-                time, value, step = (float(cell) for cell in (*cells, "0")[:3])  # before 1.1 there was no step
-            except ValueError:
-                continue
+    text = file.read_text(encoding="utf-8", errors="replace")
+    lines = text.splitlines()
+    width = min(len(lines[0].split()), 3) if lines else 0
+    try:
+        rows = np.array(text.split(), dtype=float).reshape(len(lines), width)
+    except ValueError:
+        rows = np.array(list(_whole(lines, width)), dtype=float).reshape(-1, width)
+    if width < 2:
+        return (np.zeros(0),) * 3
+    return rows[:, 1], rows[:, 2] if width > 2 else np.zeros(len(rows)), rows[:, 0]
+
+
+def _whole(lines: list[str], width: int) -> Iterator[list[float]]:
+    """Time, value and step of each line; before 1.1 there was no step, a dataset's name and digest may follow."""
+    for line in lines:
+        cells = line.split()[:width]
+        try:
             if len(cells) == width:
-                yield value, step, time
+                yield [float(cell) for cell in cells]
+        except ValueError:
+            continue
 
 
-def _last(points: list[tuple[float, float, float]]) -> float:
-    """MLflow's latest value: that of the largest step, then time, then value."""
-    return max(points, key=lambda p: (p[1], p[2], p[0]))[0]
+def _latest(file: Path) -> tuple[float, float, float] | None:
+    """MLflow's latest value, with its step and time: that of the largest step, then time, then value."""
+    values, steps, times = _points(file)
+    if not len(values):
+        return None
+    at = np.lexsort((values, times, steps))[-1]
+    return float(values[at]), float(steps[at]), float(times[at])
 
 
 def _info(folder: Path, meta: dict[str, Any]) -> RunInfo:
-    points = {name: list(_points(file)) for name, file in _files(folder / "metrics")}
+    files = _metrics(folder)
+    latest = {name: _latest(file) for name, file in files}
+    written = [(name, file.stat()) for name, file in files]
     return make_run(
         run_id=folder.name,
         experiment_id=meta.get("experiment_id", folder.parent.name),
@@ -196,10 +222,11 @@ def _info(folder: Path, meta: dict[str, Any]) -> RunInfo:
         end_ms=_number(meta.get("end_time")),
         params=_texts(folder / "params", _TEXT_BYTES),
         tags=_texts(folder / "tags", _TAG_BYTES),
-        metrics=[(name, _last(rows)) for name, rows in points.items() if rows],
+        metrics=[(name, *point) for name, point in latest.items() if point],
         datasets=_datasets(folder),
         model_ids=[child.name for child in _folders(folder / "outputs")],
         artifact_uri=_artifacts(folder, meta),
+        state=" ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in written),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import NotFoundError
+from copilot.errors import CopilotError, NotFoundError
 from copilot.utils.validators import clean_text, without_credentials
 
 NAME_LENGTH = 200
@@ -56,6 +57,10 @@ class RunInfo:
         Models that the run logged.
     artifact_uri : str
         As it is in the store.
+    latest : dict of str to (float, float)
+        Step and milliseconds since 1970 of each metric's latest value, by its name as the store has it.
+    fingerprint : str
+        Changes when the curves do; empty where the store cannot tell, so that the curves have to be read again.
     """
 
     run_id: str
@@ -71,6 +76,8 @@ class RunInfo:
     datasets: tuple[DatasetInfo, ...] = ()
     model_uris: tuple[str, ...] = ()
     artifact_uri: str = ""
+    latest: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    fingerprint: str = field(default="", compare=False)  # of the store that it comes from
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,14 @@ class ResolvedModel:
 
 
 class Store(Protocol):
-    """What the three readers have in common. `workers` reads at a time help."""
+    """What the three readers have in common.
 
-    workers: int
+    `caches` tells whether reading curves again costs more than keeping a copy of them; `together` is how many runs to
+    ask for in one call of `series`.
+    """
+
+    caches: bool
+    together: int
 
     def experiments(self) -> list[ExperimentInfo]: ...
 
@@ -112,10 +124,10 @@ class Store(Protocol):
 
     def run(self, run_id: str) -> RunInfo: ...
 
-    def run_with_series(
-        self, run_id: str, wanted: Callable[[str], bool], workers: int
-    ) -> tuple[RunInfo, list[LoggedSeries]]:
-        """A run and its metrics; metrics that are not `wanted` come without values."""
+    def series(
+        self, runs: Sequence[RunInfo], wanted: Callable[[str], bool]
+    ) -> Iterator[tuple[RunInfo, list[LoggedSeries] | CopilotError]]:
+        """Each run with its metrics, or why it cannot be read; metrics that are not `wanted` come without values."""
 
     def registered_models(self) -> list[RegisteredModel]: ...
 
@@ -141,12 +153,18 @@ def make_run(
     end_ms: Any,
     params: Iterable[tuple[str, Any]],
     tags: Iterable[tuple[str, Any]],
-    metrics: Iterable[tuple[str, float]],
+    metrics: Iterable[tuple[str, float, float, float]],
     datasets: Iterable[DatasetInfo] = (),
     model_ids: Sequence[str] = (),
     artifact_uri: str | None = None,
+    state: str | None = "",
 ) -> RunInfo:
-    """A `RunInfo` from what a store gives, with text cleaned; before 2.0 the name was a tag."""
+    """A `RunInfo` from what a store gives, with text cleaned; before 2.0 the name was a tag.
+
+    `metrics` are latest values: name, value, step, milliseconds. `state` is what else tells that curves have changed,
+    None where the store cannot tell.
+    """
+    metrics = list(metrics)
     raw_tags = {str(key): str(value) for key, value in tags}
     name = name or raw_tags.get("mlflow.runName") or str(run_id)[:8]
     logged = [f"models:/{model_id}" for model_id in model_ids]
@@ -161,12 +179,21 @@ def make_run(
         end_time=seconds(end_ms),
         params=_cleaned(params),
         tags=_cleaned(raw_tags.items()),
-        metrics={clean_text(key): float(value) for key, value in metrics},
+        metrics={clean_text(key): float(value) for key, value, *_ in metrics},
         parent_run_id=raw_tags.get("mlflow.parentRunId"),
         datasets=tuple(datasets),
         model_uris=tuple(clean_text(uri) for uri in logged),
         artifact_uri=clean_text(without_credentials(artifact_uri or ""), TEXT_LENGTH),
+        latest={str(key): (float(step), float(time)) for key, _, step, time in metrics},
+        fingerprint="" if state is None else _fingerprint(metrics, state),
     )
+
+
+def _fingerprint(metrics: Sequence[tuple[str, float, float, float]], state: str) -> str:
+    told = "\n".join(
+        [state, *sorted(f"{key}\t{value!r}\t{step:.0f}\t{time:.0f}" for key, value, step, time in metrics)]
+    )
+    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def make_dataset(name: Any, digest: Any, context: Any, source: Any) -> DatasetInfo:
@@ -184,9 +211,12 @@ def make_dataset(name: Any, digest: Any, context: Any, source: Any) -> DatasetIn
     )
 
 
-def make_series(name: str, rows: Sequence[tuple[Any, Any, Any]]) -> LoggedSeries:
-    """A series from rows of (value, step, milliseconds since 1970)."""
-    values, steps, times = np.array(rows, dtype=float).reshape(-1, 3).T
+def make_series(
+    name: str, values: Sequence[Any] = (), steps: Sequence[Any] = (), times_ms: Sequence[Any] = ()
+) -> LoggedSeries:
+    """A series from columns of equal length; times are milliseconds since 1970, None is NaN."""
+    columns = (np.array(column, dtype=float) for column in (values, steps, times_ms))
+    values, steps, times = columns
     return LoggedSeries(clean_text(name), values, steps, times / 1000)
 
 

@@ -1,0 +1,189 @@
+"""Runs read and judged part by part; what was judged before and has not changed since is taken from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.core.analysis import TOGETHER
+from copilot.core.comparisons.base import GroupMember, RunGroup
+from copilot.core.comparisons.compare import compare_runs
+from copilot.core.comparisons.document import Comparison
+from copilot.core.findings import SCHEMA_VERSION
+from copilot.core.history import RunHistory
+from copilot.errors import CopilotError
+from copilot.integrations.analysis_cache import AnalysisCache
+from copilot.integrations.mlflow.records import RunInfo
+from copilot.results import AnalysisList, AnalysisResult
+
+if TYPE_CHECKING:
+    from copilot.core.checks.base import Check
+    from copilot.core.comparisons.base import ComparisonCheck
+    from copilot.integrations.mlflow_client import MlflowSource
+    from copilot.utils.config import Settings
+
+Progress = Callable[[float, str], None] | None
+Judge = Callable[[Sequence[RunHistory], Sequence[Mapping[str, Any]]], Sequence[AnalysisResult]]
+
+
+class Scan:
+    """One scan of runs.
+
+    Parameters
+    ----------
+    runs : sequence of RunInfo
+        As `source` lists them now.
+    source : MlflowSource
+    settings : Settings
+    checks, comparison_checks : sequence of Check and of ComparisonCheck
+    judge : callable
+        Histories and their subjects to analyses.
+    refresh : bool
+        Read and judge every run again, whatever is known of it.
+    note : callable, optional
+        Gets lines for the person.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[RunInfo],
+        *,
+        source: MlflowSource,
+        settings: Settings,
+        checks: Sequence[Check],
+        comparison_checks: Sequence[ComparisonCheck],
+        judge: Judge,
+        refresh: bool = False,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        self._source, self._settings, self._judge, self._refresh = source, settings, judge, refresh
+        self._checks, self._comparison_checks = checks, comparison_checks
+        self._runs = list({run.run_id: run for run in runs}.values())
+        self._subjects = source.subjects(self._runs)
+        folder = source.cache_folder
+        self._cache = AnalysisCache(folder, note) if folder else None
+        self._marks = self._marked()
+        self._histories: dict[str, RunHistory] = {}
+
+    def results(self, progress: Progress = None) -> AnalysisList:
+        """Every run judged, in order; runs that cannot be are in ``failed``."""
+        known = self._known()
+        failed: dict[str, CopilotError] = {}
+        found: dict[str, AnalysisResult] = {i: AnalysisResult(stored) for i, stored in known.items()}
+        todo = [run for run in self._runs if run.run_id not in known]
+        for part in _batches(self._read(todo, progress), TOGETHER):
+            histories = {run.run_id: history for run, history in part if isinstance(history, RunHistory)}
+            failed.update({run.run_id: h for run, h in part if isinstance(h, CopilotError)})
+            self._histories.update(histories)
+            found.update(self._judged(histories))
+        if self._cache:
+            self._cache.tidy()
+        results = AnalysisList(found[run.run_id] for run in self._runs if run.run_id in found)
+        results.errors = failed
+        return results
+
+    def compared(self, results: AnalysisList, fields: Mapping[str, Any]) -> Comparison:
+        """What the runs say together; `fields` are those of `RunGroup`."""
+        mark = self._group_mark(results, fields)
+        if mark and not self._refresh and (stored := self._cache.load_comparison(mark)):
+            return Comparison.model_validate_json(stored)
+        comparison = self._compare(results, fields)
+        if mark:
+            self._cache.save_comparison(mark, comparison.model_dump_json())
+        return comparison
+
+    def _read(self, runs: Sequence[RunInfo], progress: Progress) -> Iterator[tuple[RunInfo, RunHistory | CopilotError]]:
+        names = self._settings.metrics.rules
+        patterns = {"train_pattern": names.train, "val_pattern": names.val}
+        return self._source.read(runs, **patterns, progress=progress, refresh=self._refresh)
+
+    def _known(self) -> Mapping[str, Any]:
+        marks = {run_id: mark for run_id, mark in self._marks.items() if mark}
+        return self._cache.load(marks) if self._cache and marks and not self._refresh else {}
+
+    def _judged(self, histories: Mapping[str, RunHistory]) -> dict[str, AnalysisResult]:
+        """Analyses of these, kept in the cache rather than in memory where it has them."""
+        subjects = [self._subjects[run_id] for run_id in histories]
+        results = dict(zip(histories, self._judge(list(histories.values()), subjects), strict=True))
+        if self._cache:
+            self._cache.save(self._marks, {i: r.parts() for i, r in results.items() if self._marks[i]})
+            stored = self._cache.load({i: self._marks[i] for i in results if self._marks[i]})
+            results.update({i: AnalysisResult(one) for i, one in stored.items()})
+        return results
+
+    def _compare(self, results: AnalysisList, fields: Mapping[str, Any]) -> Comparison:
+        infos = {run.run_id: run for run in self._runs}
+        ids = [str(r.subject.run_id) for r in results]
+        unread = [infos[run_id] for run_id in ids if run_id not in self._histories]
+        self._histories.update((run.run_id, h) for run, h in self._read(unread, None) if isinstance(h, RunHistory))
+        members = tuple(
+            GroupMember(
+                history=self._histories[run_id],
+                run_id=run_id,
+                run_name=infos[run_id].name,
+                parent_run_id=infos[run_id].parent_run_id,
+                tags=infos[run_id].tags,
+                verdict=result.diagnosis.verdict,
+            )
+            for run_id, result in zip(ids, results, strict=True)
+            if run_id in self._histories
+        )
+        detection, experiments = self._settings.detection, {r.subject.experiment for r in results}
+        return compare_runs(
+            RunGroup(members, preference=detection.metrics, **fields),
+            self._comparison_checks,
+            ignore=detection.ignore,
+            experiment=experiments.pop() if len(experiments) == 1 else None,
+        )
+
+    def _marked(self) -> dict[str, str]:
+        """For each run what its analysis follows from, as a hash; empty where the store cannot tell what it has now."""
+        basis = _basis(self._settings, (*self._checks, *self._comparison_checks))
+        return {
+            run.run_id: _hashed(basis, run.fingerprint, self._subjects[run.run_id], run.params, run.tags)
+            if run.fingerprint
+            else ""
+            for run in self._runs
+        }
+
+    def _group_mark(self, results: AnalysisList, fields: Mapping[str, Any]) -> str:
+        marks = [self._marks[str(r.subject.run_id)] for r in results]
+        return _hashed(marks, fields) if self._cache and all(marks) else ""
+
+
+def _basis(settings: Settings, checks: Sequence[Check | ComparisonCheck]) -> str:
+    """All that an analysis follows from beside the run: settings, checks, and the code that judges."""
+    told = [(check.code, type(check).__module__, str(check.thresholds)) for check in checks]
+    return _hashed(SCHEMA_VERSION, told, settings.detection.model_dump(), settings.metrics.model_dump(), _code())
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Changes with the installed version, and with the files of a checkout."""
+    from copilot import core
+
+    files = sorted(Path(next(iter(core.__path__))).rglob("*.[pj][ys]*"))
+    return _hashed(_version(), [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files])
+
+
+def _version() -> str:
+    try:
+        return version("mlops-copilot")
+    except PackageNotFoundError:
+        return ""
+
+
+def _hashed(*told: Any) -> str:
+    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The items, `size` at a time."""
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
