@@ -37,6 +37,9 @@ requirements: .venv/.setup-dev ## compile requirements/*.txt again; newer versio
 	@$(COMPILE) $(ARGS) pyproject.toml --extra dev -o requirements/dev.txt
 	@$(COMPILE) $(ARGS) pyproject.toml --extra all -c requirements/dev.txt -o requirements/all.txt
 	@$(COMPILE) $(ARGS) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	@for file in requirements/mlflow-[0-9]*.in; do \
+		$(COMPILE) $(ARGS) $$file --override requirements/mlflow-unused.in -o $${file%.in}.txt || exit; \
+	done
 	@! grep -n '://' requirements/*.txt
 
 .venv/.setup-%: scripts/setup.sh pyproject.toml requirements/build.txt requirements/%.txt

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.errors import InputError
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
-from copilot.workbench import Progress, Workbench
+from copilot.workbench import Progress
+from copilot.writing_back import WritingBack
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from copilot.watching import RunAlert
 
 
-class CopilotAnalyzer(Workbench):
+class CopilotAnalyzer(WritingBack):
     """Analyse training runs.
 
     Parameters
@@ -69,7 +70,7 @@ class CopilotAnalyzer(Workbench):
             The tracking server is out of reach.
         """
         resolved = self.source.resolve(model_uri)
-        return self._analyse_one(resolved.run_id, kind="run", model_uri=resolved.model_uri)
+        return self._written([self._analyse_one(resolved.run_id, kind="run", model_uri=resolved.model_uri)])[0]
 
     def explain_pairs(
         self, model_uri: str | None = None, *, history: RunHistory | str | Path | None = None
@@ -139,7 +140,8 @@ class CopilotAnalyzer(Workbench):
             Called with a fraction from 0 to 1 and a line.
         """
         runs = self.source.runs(self._experiment(experiment), limit=limit)
-        return self._analyse_runs({r.run_id: r for r in runs}, together={}, progress=progress, refresh=refresh)
+        listed = {r.run_id: r for r in runs}
+        return self._written(self._analyse_runs(listed, together={}, progress=progress, refresh=refresh))
 
     def compare(
         self, run_ids: Sequence[str], baseline: str | None = None, *, progress: Progress = None

@@ -39,6 +39,11 @@ class AnalysisResult:
     ----------
     analysis : Analysis or StoredAnalysis
         The document, or where it is stored; of a stored one only the parts that are used are read.
+
+    Attributes
+    ----------
+    not_written : str
+        Why it could not be written back into its run; empty where it could, or was not asked for.
     """
 
     def __init__(self, analysis: Analysis | StoredAnalysis) -> None:
@@ -46,6 +51,7 @@ class AnalysisResult:
             self.analysis = analysis
         else:
             self._stored = analysis
+        self.not_written = ""
 
     @cached_property
     def analysis(self) -> Analysis:

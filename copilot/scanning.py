@@ -19,6 +19,7 @@ from copilot.core.history import RunHistory
 from copilot.errors import CopilotError
 from copilot.integrations.analysis_cache import AnalysisCache
 from copilot.integrations.mlflow.records import RunInfo
+from copilot.integrations.mlflow.write_back import PREFIX as TAG_PREFIX
 from copilot.results import AnalysisList, AnalysisResult
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Scan:
         """For each run what its analysis follows from, as a hash; empty where the store cannot tell what it has now."""
         basis = _basis(self._settings, (*self._checks, *self._comparison_checks))
         return {
-            run.run_id: _hashed(basis, run.fingerprint, self._subjects[run.run_id], run.params, run.tags)
+            run.run_id: _hashed(basis, run.fingerprint, self._subjects[run.run_id], run.params, _others(run.tags))
             if run.fingerprint
             else ""
             for run in self._runs
@@ -154,6 +155,11 @@ class Scan:
     def _group_mark(self, results: AnalysisList, fields: Mapping[str, Any]) -> str:
         marks = [self._marks[str(r.subject.run_id)] for r in results]
         return _hashed(marks, fields) if self._cache and all(marks) else ""
+
+
+def _others(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Tags that are not our own: writing a verdict back changes no verdict."""
+    return sorted((name, value) for name, value in tags.items() if not name.startswith(TAG_PREFIX))
 
 
 def _basis(settings: Settings, checks: Sequence[Check | ComparisonCheck]) -> str:

@@ -30,6 +30,8 @@ def test_requirements_are_pinned_by_hash_and_name_no_host(path: Path):
 def test_requirement_files_agree():
     dev = _pins(REPOSITORY / "requirements" / "dev.txt")
     for path in REQUIREMENTS:
+        if path.stem.startswith("mlflow-"):  # environments of other versions, for tests
+            continue
         assert _pins(path).items() <= dev.items(), path.name
 
 

@@ -59,6 +59,7 @@ LAYERS = [
     ["copilot.health"],
     ["copilot.scanning"],
     ["copilot.workbench"],
+    ["copilot.writing_back"],
     ["copilot.analyzer"],
     ["copilot.jobs"],
     ["copilot.demo"],

@@ -14,6 +14,10 @@ FAIL_ON = click.option(
     "--fail-on", type=click.Choice(["low", "medium", "high"]), help="Exit 1 if a finding is this severe or more."
 )
 
+WRITE_BACK = click.option(
+    "--write-back/--no-write-back", default=None, help="Tag the runs with the verdict. Default: mlflow.write_back."
+)
+
 
 @click.command()
 @click.option("--run-id", metavar="ID", help="MLflow run.")
@@ -21,6 +25,7 @@ FAIL_ON = click.option(
 @click.option("--history", metavar="FILE", help="CSV or JSON of curves, or a TensorBoard event folder.")
 @click.option("--explain-pairs", is_flag=True, help="Show what was read from each metric name instead, and why.")
 @FAIL_ON
+@WRITE_BACK
 @common("table", "json", "markdown", "junit", "sarif")
 def analyze(
     session: Session,
@@ -29,15 +34,23 @@ def analyze(
     history: str | None,
     explain_pairs: bool,
     fail_on: str | None,
+    write_back: bool | None,
 ) -> int:
     """Judge one run: verdict, onset, cause, evidence, what to do."""
     session.one_run(run_id=run_id, model_uri=model_uri, history=history)
     if explain_pairs:
-        _explain_pairs(session, run_id or model_uri, history, fail_on)
+        if fail_on is not None or write_back or session.format not in SHOWN:
+            raise click.UsageError(
+                "--explain-pairs judges nothing: it takes no --fail-on or --write-back, and table, json or markdown."
+            )
+        _explain_pairs(session, run_id or model_uri, history)
         return 0
-    analyzer = session.analyzer()
+    if history is not None and write_back:
+        raise click.UsageError("--write-back needs a run: a file has none.")
+    analyzer = session.analyzer(write_back=write_back)
     result = analyzer.analyze_history(history) if history is not None else analyzer.analyze_model(run_id or model_uri)
     _show(session, result)
+    _tell_not_written(session, [result])
     return exit_code([result], fail_on)
 
 
@@ -45,11 +58,14 @@ def analyze(
 @click.option("--experiment", metavar="NAME", help="Default: mlflow.experiment_name of the settings.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many runs, newest first.")
 @FAIL_ON
+@WRITE_BACK
 @common()
-def scan(session: Session, experiment: str | None, limit: int | None, fail_on: str | None) -> int:
+def scan(
+    session: Session, experiment: str | None, limit: int | None, fail_on: str | None, write_back: bool | None
+) -> int:
     """Judge every run of an experiment, and what they say together."""
     with session.progress("Reading runs") as progress:
-        results = session.analyzer().scan(experiment, limit=limit, progress=progress)
+        results = session.analyzer(write_back=write_back).scan(experiment, limit=limit, progress=progress)
     _show_many(session, results)
     return exit_code(results, fail_on)
 
@@ -135,11 +151,9 @@ def exit_code(results, fail_on: str | None) -> int:
     return int(worst >= SEVERITIES.index(fail_on))
 
 
-def _explain_pairs(session: Session, model_uri: str | None, history: str | None, fail_on: str | None) -> None:
+def _explain_pairs(session: Session, model_uri: str | None, history: str | None) -> None:
     from copilot.cli.pair_tables import explanation_markdown, explanation_table
 
-    if fail_on is not None or session.format not in SHOWN:
-        raise click.UsageError("--explain-pairs judges nothing: it takes no --fail-on, and table, json or markdown.")
     told = session.analyzer().explain_pairs(model_uri, history=history)
     if session.format == "table":
         session.show(explanation_table(told))
@@ -172,3 +186,14 @@ def _show_many(session: Session, results) -> None:
     for run_id, reason in results.failed.items():
         if not session.quiet:
             print(f"Left out {run_id}: {reason}", file=sys.stderr)  # noqa: T201 - a line on stderr
+    _tell_not_written(session, results)
+
+
+def _tell_not_written(session: Session, results) -> None:
+    """A line for each run, or one for all of them where they share the reason."""
+    reasons = {r.analysis.subject.run_id: r.not_written for r in results if r.not_written}
+    if len(reasons) > 1 and len(set(reasons.values())) == 1:
+        session.note(f"Not written back, {len(reasons)} runs: {next(iter(reasons.values()))}")
+        return
+    for run_id, reason in reasons.items():
+        session.note(f"Not written back {run_id}: {reason}")

@@ -32,11 +32,14 @@ class Session:
     quiet: bool
     debug: bool
 
-    def analyzer(self) -> CopilotAnalyzer:
+    def analyzer(self, **mlflow: Any) -> CopilotAnalyzer:
+        """The analyzer of these options; None among the MLflow settings leaves one as it is."""
         from copilot.analyzer import CopilotAnalyzer
 
-        overrides = {"mlflow": {"tracking_uri": self.tracking_uri}} if self.tracking_uri is not None else None
-        return CopilotAnalyzer(self.config, overrides)
+        given = {"tracking_uri": self.tracking_uri, **mlflow}
+        return CopilotAnalyzer(
+            self.config, {"mlflow": {name: value for name, value in given.items() if value is not None}}
+        )
 
     def one_run(self, **given: str | None) -> None:
         """See that exactly one of these options names the run."""

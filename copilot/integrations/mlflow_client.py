@@ -1,21 +1,26 @@
-"""MLflow: experiments, runs, their curves and models, from a server, an SQLite file or a folder. It only reads."""
+"""MLflow: experiments, runs, their curves and models, from a server, an SQLite file or a folder.
+
+It only reads; the one exception is `MlflowSource.write_back`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.core.alignment import EPOCH_NAMES
+from copilot.core.findings import Analysis
 from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, InputError, NotFoundError
+from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import parse_address
 from copilot.integrations.mlflow.records import (
+    ArtifactInfo,
     ExperimentInfo,
     ModelVersion,
     RegisteredModel,
@@ -26,6 +31,7 @@ from copilot.integrations.mlflow.records import (
     iso_time,
     nearest,
 )
+from copilot.integrations.mlflow.write_back import write_back
 from copilot.utils.config import MlflowSettings
 from copilot.utils.name_rules import Patterns
 from copilot.utils.parallel import parallel_map
@@ -34,9 +40,19 @@ from copilot.utils.validators import clean_text, home_folder, without_credential
 if TYPE_CHECKING:
     from copilot.integrations.history_cache import HistoryCache
 
-__all__ = ["ExperimentInfo", "MlflowSource", "ModelVersion", "RegisteredModel", "ResolvedModel", "RunInfo"]
+__all__ = [
+    "ArtifactInfo",
+    "ExperimentInfo",
+    "MlflowSource",
+    "ModelVersion",
+    "RegisteredModel",
+    "ResolvedModel",
+    "RunInfo",
+]
 
+AT_ONCE = 4  # requests; more do not make a server faster
 MODEL_FORMS = "Use a run id, runs:/RUN_ID/model, models:/NAME/VERSION, models:/NAME@ALIAS or models:/m-ID."
+_GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 
 
 class MlflowSource:
@@ -210,7 +226,7 @@ class MlflowSource:
 
         if all(isinstance(run, RunInfo) for run in runs):
             return list(runs)
-        return parallel_map(info, runs, workers=4)
+        return parallel_map(info, runs, workers=AT_ONCE)
 
     def _one(self, run_id: str) -> RunInfo:
         if not run_id:
@@ -233,6 +249,56 @@ class MlflowSource:
                 read.append((run, series))
         if cache:
             cache.save(read, wanted)
+
+    def artifacts(self, run_id: str, path: str = "") -> list[ArtifactInfo]:
+        """What is in one folder of a run's artifacts, by path.
+
+        Parameters
+        ----------
+        run_id : str
+        path : str, optional
+            A folder among the artifacts. Default: the topmost.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run or folder.
+        InputError
+            `path` leads out of the artifacts, or they lie where this store cannot look.
+        ToolError
+            The server is out of reach, or the folder cannot be read.
+        """
+        return self._store.artifacts(run_id, path)
+
+    def write_back(self, analyses: Mapping[str, Analysis]) -> dict[str, CopilotError]:
+        """Write analyses into their runs: tags that begin with ``copilot.``, and ``copilot/analysis.json``.
+
+        Parameters
+        ----------
+        analyses : mapping of str to Analysis
+            By run id.
+
+        Returns
+        -------
+        dict of str to CopilotError
+            Why, for each run that it did not work for.
+        """
+        failures: list[CopilotError] = []
+
+        def write(run_id: str) -> CopilotError | None:
+            if len(failures) >= _GIVE_UP_AFTER:
+                return failures[-1]
+            try:
+                write_back(self._store, run_id, analyses[run_id])
+                failures.clear()
+            except CopilotError as error:
+                if isinstance(error, ToolError):
+                    failures.append(error)
+                return error
+            return None
+
+        told = parallel_map(write, analyses, workers=AT_ONCE)
+        return {run_id: error for run_id, error in zip(analyses, told, strict=True) if error is not None}
 
     def registered_models(self) -> list[RegisteredModel]:
         """Registered models with their versions, by name."""
@@ -330,7 +396,10 @@ def _as_history(
     if isinstance(series, CopilotError):
         return series
     try:
-        return RunHistory.from_series(series, name=run.name, params=run.params, train_pattern=train, val_pattern=val)
+        told = ["The run is deleted in MLflow."] if run.deleted else []
+        return RunHistory.from_series(
+            series, name=run.name, params=run.params, train_pattern=train, val_pattern=val, warnings=told
+        )
     except CopilotError as error:
         return error
 

@@ -39,6 +39,9 @@ class MlflowSettings(Section):
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
     cache: bool = Field(True, description="Keep a copy of curves in the home folder, so that only new ones are read.")
+    write_back: bool = Field(
+        False, description="Write the verdict into the runs: tags copilot.*, the analysis as a file."
+    )
     headers: dict[str, SecretStr] = Field(
         {}, description="Headers sent to the tracking server, such as a gateway's key."
     )

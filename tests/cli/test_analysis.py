@@ -190,6 +190,29 @@ def test_scan_puts_runs_that_need_attention_first(run, store):
     assert run("scan", "--experiment", EXPERIMENT, "--tracking-uri", store, "--fail-on", "medium").code == 1
 
 
+def test_write_back_is_off_unless_asked_for(run, store):
+    folder = Path(store) / "1" / RUNS["climbing"]
+    run("scan", "--experiment", EXPERIMENT, "--tracking-uri", store)
+    assert list(folder.glob("tags/copilot.*")) == []
+    ended = run("scan", "--experiment", EXPERIMENT, "--tracking-uri", store, "--write-back", "--quiet")
+    assert (ended.code, ended.err) == (0, "")
+    assert (folder / "tags" / "copilot.verdict").read_text() == "overfitting"
+    assert (folder / "artifacts" / "copilot" / "analysis.json").is_file()
+
+
+def test_a_verdict_that_cannot_be_written_is_told_and_shown(run, store):
+    (Path(store) / "1" / RUNS["climbing"] / "artifacts" / "copilot").write_text("in the way")
+    ended = run("analyze", "--run-id", RUNS["climbing"], "--tracking-uri", store, "--write-back", "--format", "json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["diagnosis"]["verdict"] == "overfitting"
+    assert ended.err.startswith(f"Not written back {RUNS['climbing']}: ")
+    assert ended.err.count("\n") == 1
+
+
+def test_a_file_of_curves_is_not_written_to(run, curves):
+    run("analyze", "--history", curves, "--write-back").fails(2, "--write-back needs a run")
+
+
 def test_compare_keeps_the_order_asked_for(run, store):
     ids = [RUNS["steady"], RUNS["climbing"]]
     ended = run("compare", *ids, "--tracking-uri", store, "--format", "json")

@@ -9,7 +9,7 @@ import pytest
 
 from copilot.analyzer import CopilotAnalyzer
 from copilot.errors import ConfigError
-from copilot.utils.config import Settings, load_settings
+from copilot.utils.config import MlflowSettings, Settings, load_settings
 from tests.core.curves import with_accuracy
 
 SECRET = "s3cr3t"
@@ -127,10 +127,7 @@ def test_layers_are_merged_key_by_key(monkeypatch):
     monkeypatch.setenv("MLOPS_COPILOT_MLFLOW__TIMEOUT_S", "3")
     file = write("mlflow: {tracking_uri: here, max_retries: 5}\ndetection: {thresholds: {train_val_gap: 0.2}}")
     settings = load_settings(file, {"mlflow": {"experiment_name": "e"}})
-    assert settings.mlflow.model_dump() == {
-            "tracking_uri": "here", "experiment_name": "e", "timeout_s": 3.0, "max_retries": 5, "cache": True,
-            "headers": {},
-    }  # fmt: skip
+    assert settings.mlflow == MlflowSettings(tracking_uri="here", experiment_name="e", timeout_s=3.0, max_retries=5)
 
 
 def test_which_file_is_read(monkeypatch):

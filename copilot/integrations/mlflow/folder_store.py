@@ -6,7 +6,7 @@ MLflow's own client makes folders in the store it opens, and since 3.x refuses t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,23 @@ import numpy as np
 import yaml
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, InputError, NotFoundError
+from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import FORMS
+from copilot.integrations.mlflow.artifact_repositories import put_artifact
+from copilot.integrations.mlflow.local_artifacts import list_folder, local_folder, replace_file, safe_path
 from copilot.integrations.mlflow.records import (
+    PROMPT_TAG,
     TEXT_LENGTH,
+    ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
-    ModelVersion,
     RegisteredModel,
     RunInfo,
     is_run_id,
     make_dataset,
     make_run,
     make_series,
+    make_version,
     make_versions,
     no_run,
     seconds,
@@ -91,8 +95,29 @@ class FolderStore:
             except CopilotError as error:
                 yield info, error
 
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        folder, meta = self._find(run_id)
+        return list_folder(local_folder(_artifacts(folder, meta), run_id), path)
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        folder = self._find_active(run_id)[0]
+        place = folder / "tags"
+        if place.is_symlink():
+            raise ToolError(f"{clean_text(place)} is a link, which is not followed.", "Check the store.")
+        place.mkdir(exist_ok=True)
+        for name, value in tags.items():
+            if value is None:
+                (place / safe_path(name)).unlink(missing_ok=True)
+            else:
+                replace_file(place / safe_path(name), value.encode(), folder)
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        folder, meta = self._find_active(run_id)
+        put_artifact(_artifacts(folder, meta), run_id, path, content)
+
     def registered_models(self) -> list[RegisteredModel]:
-        return [_model(folder) for folder in _folders(self._root / "models") if (folder / META).is_file()]
+        folders = [f for f in _folders(self._root / "models") if (f / META).is_file()]
+        return [_model(folder) for folder in folders if not (folder / "tags" / PROMPT_TAG).exists()]
 
     def registered_model(self, name: str) -> RegisteredModel | None:
         return next((m for m in self.registered_models() if m.name == clean_text(name)), None)
@@ -111,6 +136,12 @@ class FolderStore:
             meta = _meta(folder)
             if _is_experiment(meta) or (not meta and any(_is_run(_meta(child)) for child in _folders(folder))):
                 yield folder, meta
+
+    def _find_active(self, run_id: str) -> tuple[Path, dict[str, Any]]:
+        folder, meta = self._find(run_id)
+        if _is_deleted(folder, meta):
+            raise InputError(f"The run {run_id} is deleted; it is not written to.", "Restore it first.")
+        return folder, meta
 
     def _find(self, run_id: str) -> tuple[Path, dict[str, Any]]:
         if is_run_id(run_id):
@@ -227,7 +258,12 @@ def _info(folder: Path, meta: dict[str, Any]) -> RunInfo:
         model_ids=[child.name for child in _folders(folder / "outputs")],
         artifact_uri=_artifacts(folder, meta),
         state=" ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in written),
+        deleted=_is_deleted(folder, meta),
     )
+
+
+def _is_deleted(folder: Path, meta: dict[str, Any]) -> bool:
+    return meta.get("lifecycle_stage") == "deleted" or folder.parent.parent.name == ".trash"
 
 
 def _artifacts(folder: Path, meta: dict[str, Any]) -> str:
@@ -257,8 +293,8 @@ def _model(folder: Path) -> RegisteredModel:
         meta = _meta(child) if child.name.startswith("version-") else {}
         if meta and meta.get("current_stage") != "Deleted_Internal":
             number = str(meta.get("version", child.name.removeprefix("version-")))
-            run_id = str(meta["run_id"]) if meta.get("run_id") else None
-            stage = clean_text(meta.get("current_stage") or "None", 40)
-            versions.append(ModelVersion(number, run_id, stage, tuple(aliases.get(number, ()))))
+            own = [meta.get(key) for key in ("run_id", "current_stage")]
+            tags = _texts(child / "tags", _TEXT_BYTES)
+            versions.append(make_version(number, *own, aliases.get(number, ()), meta.get("description"), tags))
     name = _meta(folder).get("name", folder.name)
     return RegisteredModel(clean_text(name), make_versions(versions))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from copilot.utils.validators import clean_text, without_credentials
 NAME_LENGTH = 200
 TEXT_LENGTH = 500
 MODEL_HISTORY_TAG = "mlflow.log-model.history"
+NOTE_TAG = "mlflow.note.content"
+PROMPT_TAG = "mlflow.prompt.is_prompt"  # prompts are kept among the registered models
 STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+LARGEST = np.finfo(float).max  # what databases hold for an infinite value
 _RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}")
 
 
@@ -61,6 +65,8 @@ class RunInfo:
         Step and milliseconds since 1970 of each metric's latest value, by its name as the store has it.
     fingerprint : str
         Changes when the curves do; empty where the store cannot tell, so that the curves have to be read again.
+    deleted : bool
+        Deleted runs are not listed; they can be read by their id until the store is cleared of them.
     """
 
     run_id: str
@@ -78,6 +84,21 @@ class RunInfo:
     artifact_uri: str = ""
     latest: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     fingerprint: str = field(default="", compare=False)  # of the store that it comes from
+    deleted: bool = False
+
+    @property
+    def note(self) -> str:
+        """The description that people wrote for the run, on one line."""
+        return self.tags.get(NOTE_TAG, "")
+
+
+@dataclass(frozen=True)
+class ArtifactInfo:
+    """A file or folder among a run's artifacts; `size` in bytes, None for a folder or where it is not known."""
+
+    path: str
+    is_folder: bool
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,8 @@ class ModelVersion:
     run_id: str | None
     stage: str
     aliases: tuple[str, ...] = ()
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +152,15 @@ class Store(Protocol):
     ) -> Iterator[tuple[RunInfo, list[LoggedSeries] | CopilotError]]:
         """Each run with its metrics, or why it cannot be read; metrics that are not `wanted` come without values."""
 
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        """What is in one folder of a run's artifacts, by name; an empty `path` is the topmost."""
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        """Set these tags of a run; None takes one away. Others stay as they are."""
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        """Write one file among a run's artifacts."""
+
     def registered_models(self) -> list[RegisteredModel]: ...
 
     def registered_model(self, name: str) -> RegisteredModel | None: ...
@@ -158,6 +190,7 @@ def make_run(
     model_ids: Sequence[str] = (),
     artifact_uri: str | None = None,
     state: str | None = "",
+    deleted: bool = False,
 ) -> RunInfo:
     """A `RunInfo` from what a store gives, with text cleaned; before 2.0 the name was a tag.
 
@@ -177,15 +210,36 @@ def make_run(
         status=STATUS.get(status, clean_text(status, 20)),
         start_time=seconds(start_ms),
         end_time=seconds(end_ms),
-        params=_cleaned(params),
-        tags=_cleaned(raw_tags.items()),
-        metrics={clean_text(key): float(value) for key, value, *_ in metrics},
+        params=cleaned(params),
+        tags=cleaned(raw_tags.items()),
+        metrics={clean_text(key): _with_infinity(float(value)) for key, value, *_ in metrics},
         parent_run_id=raw_tags.get("mlflow.parentRunId"),
         datasets=tuple(datasets),
         model_uris=tuple(clean_text(uri) for uri in logged),
         artifact_uri=clean_text(without_credentials(artifact_uri or ""), TEXT_LENGTH),
         latest={str(key): (float(step), float(time)) for key, _, step, time in metrics},
         fingerprint="" if state is None else _fingerprint(metrics, state),
+        deleted=deleted,
+    )
+
+
+def make_artifacts(found: Iterable[tuple[Any, bool, Any]]) -> list[ArtifactInfo]:
+    """Artifacts by their path, from (path, is a folder, size in bytes)."""
+    infos = (ArtifactInfo(clean_text(p, TEXT_LENGTH), bool(d), None if d or s is None else int(s)) for p, d, s in found)
+    return sorted(infos, key=lambda info: info.path)
+
+
+def make_version(
+    version: Any, run_id: Any, stage: Any, aliases: Sequence[str], description: Any, tags: Iterable[tuple[str, Any]]
+) -> ModelVersion:
+    """A `ModelVersion` from what a store gives, with text cleaned."""
+    return ModelVersion(
+        str(version),
+        str(run_id) if run_id else None,
+        clean_text(stage or "None", 40),
+        tuple(aliases),
+        clean_text(description or "", TEXT_LENGTH),
+        cleaned(tags),
     )
 
 
@@ -217,6 +271,9 @@ def make_series(
     """A series from columns of equal length; times are milliseconds since 1970, None is NaN."""
     columns = (np.array(column, dtype=float) for column in (values, steps, times_ms))
     values, steps, times = columns
+    large = np.abs(values) >= LARGEST
+    if large.any():
+        values = np.where(large, np.copysign(np.inf, values), values)
     return LoggedSeries(clean_text(name), values, steps, times / 1000)
 
 
@@ -239,6 +296,7 @@ def iso_time(moment: float | None) -> str | None:
 
 
 def is_run_id(text: str) -> bool:
+    """Whether it could be a run's id; nothing else is put into a path or a request."""
     return _RUN_ID.fullmatch(text) is not None
 
 
@@ -260,8 +318,13 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"There are: {', '.join(known[:6])}{more}"
 
 
-def _cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
+def cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Texts by name, fit to be shown."""
     return {clean_text(key): clean_text(without_credentials(str(value)), TEXT_LENGTH) for key, value in pairs}
+
+
+def _with_infinity(value: float) -> float:
+    return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
 
 
 def _model_paths(history: str) -> list[str]:

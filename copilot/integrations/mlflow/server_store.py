@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, NotFoundError
+from copilot.errors import CopilotError, InputError, NotFoundError
+from copilot.integrations.mlflow.artifact_repositories import SERVED, put_artifact, served_path
+from copilot.integrations.mlflow.local_artifacts import MAX_LISTED, safe_path
 from copilot.integrations.mlflow.records import (
+    PROMPT_TAG,
+    ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
-    ModelVersion,
     RegisteredModel,
     RunInfo,
     is_run_id,
+    make_artifacts,
     make_dataset,
     make_run,
+    make_version,
     make_versions,
     no_run,
     seconds,
@@ -43,9 +48,10 @@ class ServerStore:
     together = 400
 
     def __init__(self, url: str, public: str, settings: MlflowSettings) -> None:
-        self._public = public
+        self._url, self._public = url, public
         self._server = Transport(url, public, settings)
         self._histories = ServerHistories(self._server)
+        self._patience = settings.timeout_s * (settings.max_retries + 1) + 1
 
     def experiments(self) -> list[ExperimentInfo]:
         pages = self._server.pages("POST", "experiments/search", {"max_results": PAGE, "view_type": "ACTIVE_ONLY"})
@@ -79,7 +85,7 @@ class ServerStore:
             if token := str(first.get("next_page_token") or ""):
                 yield from self._server.pages("POST", "runs/search", {**body, "page_token": token})
             return
-        for start in count(size, size * WORKERS):
+        for start in itertools.count(size, size * WORKERS):
             offsets = range(start, start + size * WORKERS, size)
             pages = parallel_map(ask, map(_offset_token, offsets), workers=WORKERS)
             yield from pages
@@ -93,6 +99,31 @@ class ServerStore:
         self, runs: Sequence[RunInfo], wanted: Callable[[str], bool]
     ) -> Iterator[tuple[RunInfo, list[LoggedSeries] | CopilotError]]:
         return self._histories.read(runs, {run.run_id: [key for key in run.latest if wanted(key)] for run in runs})
+
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        query = {"run_id": self.run(run_id).run_id, "run_uuid": run_id} | ({"path": safe_path(path)} if path else {})
+        pages = self._server.pages("GET", "artifacts/list", query)
+        files = itertools.islice((f for page in pages for f in page.get("files", [])), MAX_LISTED)
+        return self._server.parsed(
+            lambda: make_artifacts((f["path"], f.get("is_dir", False), f.get("file_size")) for f in files)
+        )
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        given = [{"key": name, "value": value} for name, value in tags.items() if value is not None]
+        self._server.call("POST", "runs/log-batch", {"run_id": run_id, "tags": given})
+        for name in (name for name, value in tags.items() if value is None):
+            self._server.call("POST", "runs/delete-tag", {"run_id": run_id, "key": name})
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        info = self._server.parsed(lambda run: dict(run["info"]), self._run(run_id))
+        if info.get("lifecycle_stage") == "deleted":
+            raise InputError(f"The run {run_id} is deleted; it is not written to.", "Restore it first.")
+        uri = str(info.get("artifact_uri") or "")
+        served = self._server.parsed(served_path, uri, self._url)
+        if served is None:
+            put_artifact(uri, run_id, path, content, self._patience)
+        else:
+            self._server.put(f"{SERVED}{quote(served)}/{path}", content)
 
     def registered_models(self) -> list[RegisteredModel]:
         pages = self._server.pages("GET", "registered-models/search", {"max_results": 100})
@@ -156,6 +187,7 @@ def _info(run: dict[str, Any]) -> RunInfo:
         model_ids=[str(m["model_id"]) for m in run.get("outputs", {}).get("model_outputs", [])],
         artifact_uri=info.get("artifact_uri"),
         state="" if _settled(info) else None,
+        deleted=info.get("lifecycle_stage") == "deleted",
     )
 
 
@@ -181,11 +213,13 @@ def _model(model: dict[str, Any], versions: list[dict[str, Any]]) -> RegisteredM
     return RegisteredModel(
         clean_text(model["name"]),
         make_versions(
-            ModelVersion(
-                str(v["version"]),
-                v.get("run_id") or None,
-                clean_text(v.get("current_stage") or "None", 40),
-                tuple(aliases[str(v["version"])]),
+            make_version(
+                v["version"],
+                v.get("run_id"),
+                v.get("current_stage"),
+                aliases[str(v["version"])],
+                v.get("description"),
+                [(tag["key"], tag.get("value", "")) for tag in v.get("tags", [])],
             )
             for v in versions
         ),
@@ -193,4 +227,4 @@ def _model(model: dict[str, Any], versions: list[dict[str, Any]]) -> RegisteredM
 
 
 def _is_prompt(model: dict[str, Any]) -> bool:
-    return any(tag.get("key") == "mlflow.prompt.is_prompt" for tag in model.get("tags", []))
+    return any(tag.get("key") == PROMPT_TAG for tag in model.get("tags", []))

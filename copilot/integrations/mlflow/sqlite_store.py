@@ -18,15 +18,18 @@ from typing import Any
 
 from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.integrations.mlflow.local_artifacts import USE_SERVER, list_folder, local_folder
 from copilot.integrations.mlflow.records import (
+    PROMPT_TAG,
+    ArtifactInfo,
     DatasetInfo,
     ExperimentInfo,
-    ModelVersion,
     RegisteredModel,
     RunInfo,
     make_dataset,
     make_run,
     make_series,
+    make_version,
     make_versions,
     no_run,
     seconds,
@@ -86,6 +89,19 @@ class SqliteStore:
             for info in runs:
                 rows = database.execute(_POINTS, (info.run_id,)).fetchall()
                 yield info, _series(rows, info.latest, wanted)
+
+    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
+        """Of artifacts the file knows only where they are; a relative path counts from the file's folder."""
+        return list_folder(local_folder(self.run(run_id).artifact_uri, run_id, self._path.parent), path)
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
+        raise self._only_read()
+
+    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        raise self._only_read()
+
+    def _only_read(self) -> InputError:
+        return InputError(f"{self._public} is an SQLite file, which is only read, never written.", USE_SERVER)
 
     def registered_models(self) -> list[RegisteredModel]:
         with self._open() as database:
@@ -214,6 +230,7 @@ def _infos(database: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Ru
                 model_ids=models[r["run_uuid"]],
                 artifact_uri=r["artifact_uri"],
                 state=str(points.get(r["run_uuid"], 0)),
+                deleted=r["lifecycle_stage"] == "deleted",
             )
             for r in part
         ]
@@ -272,17 +289,21 @@ def _model(database: sqlite3.Connection, name: str) -> RegisteredModel:
     for alias, version in _optional(database, "registered_model_aliases", query, name):
         aliases[str(version)].append(clean_text(alias))
     rows = database.execute(
-        "SELECT version, run_id, current_stage FROM model_versions WHERE name = ? "
+        "SELECT version, run_id, current_stage, description FROM model_versions WHERE name = ? "
         "AND current_stage IS NOT 'Deleted_Internal'",
         (name,),
     ).fetchall()
+    tags: dict[str, list[tuple[str, Any]]] = defaultdict(list)
+    query = "SELECT version, key, value FROM model_version_tags WHERE name = ?"
+    for version, key, value in _optional(database, "model_version_tags", query, name):
+        tags[str(version)].append((key, value))
     versions = (
-        ModelVersion(str(r["version"]), r["run_id"] or None, str(r["current_stage"]), tuple(aliases[str(r["version"])]))
-        for r in rows
+        make_version(v, run_id, stage, aliases[str(v)], description, tags[str(v)])
+        for v, run_id, stage, description in rows
     )
     return RegisteredModel(clean_text(name), make_versions(versions))
 
 
 def _is_prompt(database: sqlite3.Connection, name: str) -> bool:
-    query = "SELECT 1 FROM registered_model_tags WHERE name = ? AND key = 'mlflow.prompt.is_prompt'"
-    return bool(_optional(database, "registered_model_tags", query, name))
+    query = "SELECT 1 FROM registered_model_tags WHERE name = ? AND key = ?"
+    return bool(_optional(database, "registered_model_tags", query, name, PROMPT_TAG))

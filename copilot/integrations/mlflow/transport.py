@@ -123,6 +123,18 @@ class Transport:
                 return
         raise endless(self.public)
 
+    def put(self, path: str, content: bytes) -> None:
+        """Send a file to a path of the server; errors as in `call`."""
+        credentials, time_s = self._sign_in.credentials(), self._timeout_s * PATIENCE
+        try:
+            response, body = self._exchanged(credentials, "PUT", path, content, time_s)
+        except CopilotError:
+            raise
+        except Exception as error:  # as in `answer_and_size`
+            raise unreachable(self.public, error, time_s, self._sign_in) from error
+        if response.status_code >= 300:  # what it answers when all is well is empty since 3.x
+            self._answer(response, body, path, credentials)
+
     def parsed(self, read: Callable[..., Any], *args: Any) -> Any:
         """What `read` makes of an answer; an answer of another shape is no MLflow server's."""
         try:
@@ -179,7 +191,7 @@ class Transport:
         raise AssertionError("the last try returns or raises")
 
     def _exchanged(
-        self, credentials: MlflowHostCreds, method: str, path: str, query: dict[str, Any], time_s: float
+        self, credentials: MlflowHostCreds, method: str, path: str, query: dict[str, Any] | bytes, time_s: float
     ) -> tuple[requests.Response, bytes]:
         if self._sign_in.databricks:  # its SDK has connections of its own
             limits = {"timeout": time_s, "retry_timeout_seconds": max(1, round(time_s))}
@@ -188,7 +200,7 @@ class Transport:
             bound(_get_request_session(**_UNRETRIED))
             limits = {"timeout": (min(CONNECT_S, time_s), time_s)}
             extra = {"allow_redirects": False}  # another host must not get what signs in here
-        asked = {"params": query} if method == "GET" else {"json": query}
+        asked = {{"GET": "params", "POST": "json", "PUT": "data"}[method]: query}
         end = time.monotonic() + time_s
         with exchange(time_s, self._sign_in.headers):
             response = http_request(credentials, path, method, stream=True, **_UNRETRIED, **limits, **extra, **asked)
