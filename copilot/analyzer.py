@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from copilot.chat.answers import Answer
     from copilot.core.checks.describe import CheckDescription
     from copilot.core.datasets import DataComparison, DataVersion
+    from copilot.core.explanation import Explanation
     from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
     from copilot.core.papers import ResearchResult
@@ -70,6 +71,22 @@ class CopilotAnalyzer(GroupVerbs):
         """
         resolved = self.source.resolve(model_uri)
         return self._written([self._analyse_one(resolved.run_id, kind="run", model_uri=resolved.model_uri)])[0]
+
+    def explain_pairs(
+        self, model_uri: str | None = None, *, history: RunHistory | str | Path | None = None
+    ) -> Explanation:
+        """What was read from each name that a run (or a history, or a file of one) logged, and what it was paired with.
+
+        Raises
+        ------
+        InputError
+            Neither or both are given, or the history was not made from logged series.
+        NotFoundError
+            There is no such run or model.
+        """
+        if (model_uri is None) == (history is None):
+            raise InputError("Name a run or a history.", "Pass one of them.")
+        return self._explained(model_uri, history)
 
     def watch(
         self,

@@ -20,6 +20,7 @@ from copilot.core.naming import MetricName, parse_metric_name
 from copilot.core.pairs import LoggedSeries
 from copilot.core.stopping import StopThresholds
 from copilot.errors import InputError
+from copilot.utils.name_rules import Patterns
 from copilot.utils.validators import clean_text
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class OverfitMonitor:
         *,
         total_epochs: int | None = None,
         thresholds: StopThresholds | Mapping[str, Any] | None = None,
-        train_pattern: str | None = None,
-        val_pattern: str | None = None,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
         name: str = "run",
         gap: GapThresholds | None = None,
         instability: InstabilityThresholds | None = None,

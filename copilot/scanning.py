@@ -100,7 +100,7 @@ class Scan:
         return comparison
 
     def _read(self, runs: Sequence[RunInfo], progress: Progress) -> Iterator[tuple[RunInfo, RunHistory | CopilotError]]:
-        names = self._settings.metrics
+        names = self._settings.metrics.rules
         patterns = {"train_pattern": names.train, "val_pattern": names.val}
         return self._source.read(runs, **patterns, progress=progress, refresh=self._refresh)
 

@@ -74,7 +74,7 @@ class ExperimentWatch:
     ) -> None:
         self.experiment = clean_text(experiment)
         self.running = 0
-        self._source, self._asked, self._settings, self._names = source, experiment, settings, names
+        self._source, self._asked, self._settings, self._names = source, experiment, settings, names.rules
         self._note = note or (lambda line: None)
         self._limits = {check.code: check.thresholds for check in checks}
         self._monitor("")  # a wrong setting is told before the first poll

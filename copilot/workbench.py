@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copilot.core.naming import check_rules
 from copilot.errors import CopilotError, InputError, ToolError
 from copilot.utils.config import Settings, load_settings
 
 if TYPE_CHECKING:
     from copilot.core.checks.base import Check
     from copilot.core.comparisons.base import ComparisonCheck
+    from copilot.core.explanation import Explanation
     from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
     from copilot.integrations.mlflow_client import MlflowSource, RunInfo
@@ -35,6 +37,7 @@ class Workbench:
         self.note = note
         self.settings = config if isinstance(config, Settings) else load_settings(config, overrides)
         self.checks  # noqa: B018 - wrong thresholds are told at once, not at the first run
+        check_rules(self.settings.metrics.rules)
 
     @cached_property
     def _all_checks(self) -> tuple[list[Check], list[ComparisonCheck]]:
@@ -80,8 +83,22 @@ class Workbench:
             return history
         from copilot.integrations.history_files import read_history
 
-        names = self.settings.metrics
+        names = self.settings.metrics.rules
         return read_history(history, train_pattern=names.train, val_pattern=names.val)
+
+    def _explained(self, model_uri: str | None, history: RunHistory | str | Path | None) -> Explanation:
+        """Of a run whose names make no history, the explanation is what tells why."""
+        from copilot.core.explanation import explain, explain_trace
+        from copilot.core.history import NoCurvesError
+
+        names = self.settings.metrics.rules
+        run_id = self.source.resolve(model_uri).run_id if model_uri is not None else None
+        try:
+            if history is not None:
+                return explain(self._history(history))
+            return explain(self.source.history(run_id, train_pattern=names.train, val_pattern=names.val))
+        except NoCurvesError as error:
+            return explain_trace(error.run, error.trace)
 
     def _experiment(self, named: str | None) -> str:
         name = named or self.settings.mlflow.experiment_name
@@ -104,7 +121,7 @@ class Workbench:
         self, run_id: str | None, *, kind: str, model_uri: str | None, extra: Sequence[Outcome] = ()
     ) -> AnalysisResult:
         """The analysis of one run, kept in the store."""
-        names = self.settings.metrics
+        names = self.settings.metrics.rules
         ((run, history),) = self.source.read([run_id or ""], train_pattern=names.train, val_pattern=names.val)
         if isinstance(history, CopilotError):
             raise history

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import click
 
-from copilot.cli.session import Session, common
+from copilot.cli.session import SHOWN, Session, common
 from copilot.errors import InputError
 
 FAIL_ON = click.option(
@@ -25,6 +25,7 @@ WRITE_BACK = click.option(
 @click.option("--run-id", metavar="ID", help="MLflow run.")
 @click.option("--model-uri", metavar="URI", help="runs:/ID/model, models:/NAME/3 or models:/NAME@ALIAS.")
 @click.option("--history", metavar="FILE", help="CSV or JSON of curves, or a TensorBoard event folder.")
+@click.option("--explain-pairs", is_flag=True, help="Show what was read from each metric name instead, and why.")
 @FAIL_ON
 @WRITE_BACK
 @common("table", "json", "markdown", "junit", "sarif")
@@ -33,11 +34,19 @@ def analyze(
     run_id: str | None,
     model_uri: str | None,
     history: str | None,
+    explain_pairs: bool,
     fail_on: str | None,
     write_back: bool | None,
 ) -> int:
     """Judge one run: verdict, onset, cause, evidence, what to do."""
     session.one_run(run_id=run_id, model_uri=model_uri, history=history)
+    if explain_pairs:
+        if fail_on is not None or write_back or session.format not in SHOWN:
+            raise click.UsageError(
+                "--explain-pairs judges nothing: it takes no --fail-on or --write-back, and table, json or markdown."
+            )
+        _explain_pairs(session, run_id or model_uri, history)
+        return 0
     if history is not None and write_back:
         raise click.UsageError("--write-back needs a run: a file has none.")
     analyzer = session.analyzer(write_back=write_back)
@@ -131,6 +140,16 @@ def exit_code(results, fail_on: str | None) -> int:
     severities = [r.glance.worst for r in results]
     severities += [f.severity for f in (together.findings if together else ()) if f.state == "issue"]
     return int(max(map(SEVERITIES.index, severities), default=0) >= SEVERITIES.index(fail_on))
+
+
+def _explain_pairs(session: Session, model_uri: str | None, history: str | None) -> None:
+    from copilot.cli.pair_tables import explanation_markdown, explanation_table
+
+    told = session.analyzer().explain_pairs(model_uri, history=history)
+    if session.format == "table":
+        session.show(explanation_table(told))
+    else:
+        session.emit(told.model_dump_json(indent=2) if session.format == "json" else explanation_markdown(told))
 
 
 def _show(session: Session, result) -> None:

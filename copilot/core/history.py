@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from copilot.core.alignment import Curve, Notes, align_pair, clean_series, epoch_axis
+from copilot.core.alignment import IN_ORDER, Curve, Notes, align_pair
+from copilot.core.clocks import AxisUsed
+from copilot.core.curves import Gathered, gather
 from copilot.core.findings import HistoryRecord, PairRecord
-from copilot.core.naming import MetricName, is_fraction, parse_metric_name
+from copilot.core.naming import MetricName, is_fraction
+from copilot.core.pairing import Sides, Trace, choose_sides
 from copilot.core.pairs import LoggedSeries, Pair
 from copilot.errors import InputError
+from copilot.utils.name_rules import Patterns
 from copilot.utils.validators import clean_text
 
 MAX_POINTS = 2_000_000
@@ -38,6 +42,10 @@ class RunHistory:
         Seconds since 1970 at each epoch, where logged.
     params : dict
         What the run logged beside the curves (strings).
+    steps : ndarray of shape (n,) or None
+        Logged steps at each epoch, where the axis is not the step itself.
+    trace : Trace or None
+        What was done with each logged name; see `explain`.
     """
 
     epochs: np.ndarray
@@ -46,6 +54,8 @@ class RunHistory:
     name: str = "history"
     times: np.ndarray | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    steps: np.ndarray | None = None
+    trace: Trace | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_arrays(
@@ -54,8 +64,8 @@ class RunHistory:
         epochs: Sequence[float] | None = None,
         name: str = "history",
         params: Mapping[str, Any] | None = None,
-        train_pattern: str | None = None,
-        val_pattern: str | None = None,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
         **series: Sequence[float | None] | None,
     ) -> RunHistory:
         """Build a history from sequences, one keyword per metric (``train_loss=[...]``, ``val_loss=[...]``).
@@ -93,44 +103,23 @@ class RunHistory:
         *,
         name: str = "history",
         params: Mapping[str, Any] | None = None,
-        train_pattern: str | None = None,
-        val_pattern: str | None = None,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
         warnings: Iterable[str] = (),
     ) -> RunHistory:
         """Pair, align and repair series as they were logged; every reader ends here.
 
         Raises
         ------
-        InputError
-            None of the names is a metric that can be recognised.
+        NoCurvesError
+            None of the names is a metric that can be recognised; its `trace` says what was read of each.
         """
-        series = [replace(s, name=clean_text(s.name)) for s in series]
         name, notes = clean_text(name), Notes(warnings)
-        axis = epoch_axis([(s.name, s.steps, s.values) for s in series])
-        named: list[tuple[MetricName, Curve]] = []
-        known: list[str] = []
-        for item in series:
-            parsed = parse_metric_name(item.name, train_pattern, val_pattern)
-            if not parsed:
-                continue
-            known.append(item.name)
-            used = axis if item.steps is not None else None
-            curve = clean_series(item.name, item.values, item.steps, item.times, notes, axis=used)
-            if len(curve.values):
-                named.append((parsed, curve))
-        if axis and named:
-            notes.add("Epochs are taken from {}; steps count something else.", axis.name)
-        if known and not named:
-            raise InputError(f"{name}: no numbers in {', '.join(sorted(known)[:6])[:200]}.", "Was anything logged?")
-        if not named:
-            seen = ", ".join(sorted({s.name for s in series})[:6])
-            raise InputError(
-                f"{name}: no metric was recognised (found: {seen[:200]})."
-                if seen
-                else f"{name}: no metrics were logged.",
-                "Log curves such as train_loss and val_loss, or set metrics.train and metrics.val in the settings.",
-            )
-        return _assemble(_choose_sides(named, notes), name, dict(params or {}), notes)
+        found = gather(series, train_pattern, val_pattern, notes)
+        if not found.named:
+            raise _nothing_found(name, found)
+        sides = choose_sides(found.named, notes, found.trace)
+        return _assemble(sides, name, dict(params or {}), notes, found)
 
     @classmethod
     def empty(cls, name: str = "no history") -> RunHistory:
@@ -197,70 +186,50 @@ def _nullable(values: np.ndarray, known: int) -> tuple[float | None, ...]:
     return tuple(v if ok else None for v, ok in zip(values.tolist(), np.isfinite(values).tolist(), strict=True))
 
 
-def _choose_sides(
-    named: list[tuple[MetricName, Curve]], notes: Notes
-) -> dict[str, dict[str, tuple[MetricName, Curve]]]:
-    """For each quantity, the series that stands for train and the one that stands for validation."""
-    by_quantity: dict[str, dict[str, list[tuple[MetricName, Curve]]]] = {}
-    for metric, curve in named:
-        by_quantity.setdefault(metric.quantity, {}).setdefault(metric.split, []).append((metric, curve))
-    has_named_train = any(m.split == "train" and len(c.values) > 1 for m, c in named)
-    chosen: dict[str, dict[str, tuple[MetricName, Curve]]] = {}
-    for quantity, splits in by_quantity.items():
-        sides = {}
-        train = list(splits.get("train", []))
-        unsplit = splits.get("unknown", [])
-        if unsplit and ("val" in splits or "test" in splits or not has_named_train):
-            train += unsplit  # `loss` beside `val_loss`, or a run that names no split at all
-        elif unsplit:
-            notes.add(
-                "Left out, for the name does not say whether it is training or validation: {}.", unsplit[0][0].name
-            )
-        if train:
-            sides["train"] = _best_series(train, notes)
-        if "val" in splits and (_has_curve(splits["val"]) or not _has_curve(splits.get("test", []))):
-            sides["val"] = _best_series(splits["val"], notes)
-        elif "test" in splits:
-            sides["val"] = _best_series(splits["test"], notes)
-            if _has_curve(splits["test"]):
-                notes.add("Serves as validation, for no validation series was logged: {}.", sides["val"][0].name)
-        if sides:
-            chosen[quantity] = sides
-    return chosen
+class NoCurvesError(InputError):
+    """Nothing that was logged is a curve of a known quantity; `trace` says what was read of each name of the run."""
+
+    run = ""
+    trace = Trace()
 
 
-def _has_curve(candidates: list[tuple[MetricName, Curve]]) -> bool:
-    return any(len(curve.values) > 1 for _, curve in candidates)
+def _nothing_found(name: str, found: Gathered) -> NoCurvesError:
+    known = sorted(metric for metric, _, read in found.trace.read if isinstance(read, MetricName))
+    if known:
+        error = NoCurvesError(f"{name}: no numbers in {', '.join(known[:6])[:200]}.", "Was anything logged?")
+    else:
+        seen = ", ".join(sorted({metric for metric, _, _ in found.trace.read})[:6])
+        error = NoCurvesError(
+            f"{name}: no metric was recognised (found: {seen[:200]})." if seen else f"{name}: no metrics were logged.",
+            "Log curves such as train_loss and val_loss, or set metrics.train and metrics.val in the settings.",
+        )
+    error.run, error.trace = name, found.trace
+    return error
 
 
-def _best_series(candidates: list[tuple[MetricName, Curve]], notes: Notes) -> tuple[MetricName, Curve]:
-    """Per-epoch series win over per-step ones, longer ones over a single closing value."""
-    ranked = sorted(candidates, key=lambda mc: (len(mc[1].values) < 2, mc[0].rank, -len(mc[1].values), len(mc[0].name)))
-    if len(ranked) > 1:
-        for other, _ in ranked[1:]:
-            notes.add(f"'{ranked[0][0].name}' was used; not used for the same quantity: {{}}.", other.name)
-    return ranked[0]
-
-
-def _assemble(
-    chosen: dict[str, dict[str, tuple[MetricName, Curve]]], name: str, params: dict, notes: Notes
-) -> RunHistory:
+def _assemble(chosen: dict[str, Sides], name: str, params: dict, notes: Notes, found: Gathered) -> RunHistory:
     aligned = []
     for quantity, sides in chosen.items():
         train, val = _as_fractions(quantity, sides, notes)
         aligned.append((quantity, sides, *align_pair(quantity, train, val, notes)))
-    epochs = np.unique(np.concatenate([np.concatenate([t.steps, v.steps]) for _, _, t, v in aligned]))
+    if notes.said(IN_ORDER):
+        found.trace.axis = AxisUsed(
+            "order", None, "Steps of training and validation differ; they were matched in order."
+        )
+    curves = [curve for _, _, *both in aligned for curve in both if len(curve.steps)]
+    first = curves[0].steps
+    alike = all(curve.steps is first for curve in curves)
+    epochs = first if alike else np.unique(np.concatenate([curve.steps for curve in curves]))
     pairs = [_pair(quantity, sides, train, val, epochs) for quantity, sides, train, val in aligned]
     pairs.sort(
         key=lambda p: (not p.complete, p.kind != "loss", p.quantity != "loss", p.quantity != "accuracy", p.quantity)
     )
-    times = _times(epochs, [curve for _, _, *curves in aligned for curve in curves])
-    return RunHistory(epochs, tuple(pairs), notes.lines(), name, times, params)
+    return RunHistory(
+        epochs, tuple(pairs), notes.lines(), name, _times(epochs, curves), params, _steps(epochs, curves), found.trace
+    )
 
 
-def _as_fractions(
-    quantity: str, sides: dict[str, tuple[MetricName, Curve]], notes: Notes
-) -> tuple[Curve | None, Curve | None]:
+def _as_fractions(quantity: str, sides: Sides, notes: Notes) -> tuple[Curve | None, Curve | None]:
     """Both sides, divided by 100 where they were logged in percent."""
     curves = {split: curve for split, (_, curve) in sides.items()}
     if is_fraction(quantity):
@@ -296,8 +265,17 @@ def _pair(quantity: str, sides: dict, train: Curve, val: Curve, epochs: np.ndarr
 
 
 def _times(epochs: np.ndarray, curves: list[Curve]) -> np.ndarray | None:
-    timed = [c for c in curves if c.times is not None and len(c.steps)]
+    timed = [c for c in curves if c.times is not None]
     if not timed:
         return None
     longest = max(timed, key=lambda c: len(c.steps))
-    return np.interp(epochs, longest.steps, longest.times)
+    return longest.times if longest.steps is epochs else np.interp(epochs, longest.steps, longest.times)
+
+
+def _steps(epochs: np.ndarray, curves: list[Curve]) -> np.ndarray | None:
+    """The logged steps that count furthest, at each epoch; None where the epochs are the steps."""
+    moved = [c for c in curves if c.logged is not None and len(c.steps) > 1]
+    if not moved:
+        return None
+    furthest = max(moved, key=lambda c: c.logged[-1])
+    return np.interp(epochs, furthest.steps, furthest.logged)

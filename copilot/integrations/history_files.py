@@ -23,6 +23,7 @@ from copilot.integrations.history_tables import (
     number,
     to_series,
 )
+from copilot.utils.name_rules import Patterns
 from copilot.utils.validators import clean_text
 
 MAX_BYTES = 200_000_000
@@ -40,7 +41,7 @@ KNOWN_NAMES = (
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def read_history(path: str | Path, *, train_pattern: str | None = None, val_pattern: str | None = None) -> RunHistory:
+def read_history(path: str | Path, *, train_pattern: Patterns = None, val_pattern: Patterns = None) -> RunHistory:
     """Read the curves of one run from a file or folder.
 
     Parameters

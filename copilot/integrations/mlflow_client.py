@@ -33,6 +33,7 @@ from copilot.integrations.mlflow.records import (
 )
 from copilot.integrations.mlflow.write_back import write_back
 from copilot.utils.config import MlflowSettings
+from copilot.utils.name_rules import Patterns
 from copilot.utils.parallel import parallel_map
 from copilot.utils.validators import clean_text, home_folder, without_credentials
 
@@ -49,7 +50,6 @@ __all__ = [
     "RunInfo",
 ]
 
-Pattern = str | None
 AT_ONCE = 4  # requests; more do not make a server faster
 MODEL_FORMS = "Use a run id, runs:/RUN_ID/model, models:/NAME/VERSION, models:/NAME@ALIAS or models:/m-ID."
 _GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
@@ -145,7 +145,7 @@ class MlflowSource:
             for run in runs
         }
 
-    def history(self, run_id: str, *, train_pattern: Pattern = None, val_pattern: Pattern = None) -> RunHistory:
+    def history(self, run_id: str, *, train_pattern: Patterns = None, val_pattern: Patterns = None) -> RunHistory:
         """The curves of a run, with its parameters, named after it.
 
         Parameters
@@ -170,8 +170,8 @@ class MlflowSource:
         self,
         runs: Iterable[str | RunInfo],
         *,
-        train_pattern: Pattern = None,
-        val_pattern: Pattern = None,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
         progress: Callable[[float, str], None] | None = None,
         refresh: bool = False,
     ) -> dict[str, RunHistory | CopilotError]:
@@ -184,8 +184,8 @@ class MlflowSource:
         self,
         runs: Iterable[str | RunInfo],
         *,
-        train_pattern: Pattern = None,
-        val_pattern: Pattern = None,
+        train_pattern: Patterns = None,
+        val_pattern: Patterns = None,
         progress: Callable[[float, str], None] | None = None,
         refresh: bool = False,
     ) -> Iterator[tuple[str | RunInfo, RunHistory | CopilotError]]:
@@ -391,7 +391,7 @@ class MlflowSource:
 
 
 def _as_history(
-    run: RunInfo, series: list[LoggedSeries] | CopilotError, train: Pattern, val: Pattern
+    run: RunInfo, series: list[LoggedSeries] | CopilotError, train: Patterns, val: Patterns
 ) -> RunHistory | CopilotError:
     if isinstance(series, CopilotError):
         return series
@@ -404,7 +404,7 @@ def _as_history(
         return error
 
 
-def _is_wanted(name: str, train: Pattern, val: Pattern) -> bool:
+def _is_wanted(name: str, train: Patterns, val: Patterns) -> bool:
     return name.lower() in EPOCH_NAMES or parse_metric_name(clean_text(name), train, val) is not None
 
 

@@ -15,6 +15,7 @@ from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
 from copilot.core.pairs import LoggedSeries
 from copilot.errors import InputError, MissingExtraError, NotFoundError
+from copilot.utils.name_rules import Patterns
 from copilot.utils.validators import clean_text
 
 try:
@@ -32,7 +33,7 @@ _KEPT = {"scalars": 0, "tensors": 0, "images": 1, "audio": 1, "histograms": 1, "
 logging.getLogger("tensorboard").setLevel(logging.ERROR)
 
 
-def read_events(path: str | Path, *, train_pattern: str | None = None, val_pattern: str | None = None) -> RunHistory:
+def read_events(path: str | Path, *, train_pattern: Patterns = None, val_pattern: Patterns = None) -> RunHistory:
     """Read the scalars of one run.
 
     Parameters

@@ -8,13 +8,21 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from copilot.errors import ConfigError
+from copilot.utils.metric_settings import MetricsSettings
+from copilot.utils.sections import Section, as_list
 from copilot.utils.validators import clean_text, without_credentials
 
 ENV_PREFIX = "MLOPS_COPILOT_"
@@ -22,15 +30,7 @@ DEFAULT_FILE = "mlops_copilot_config.yaml"
 MAX_FILE_BYTES = 1_000_000
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Words = Annotated[list[str], BeforeValidator(_as_list)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+Words = Annotated[list[str], BeforeValidator(as_list)]
 
 
 class MlflowSettings(Section):
@@ -72,7 +72,7 @@ class DeepchecksSettings(Section):
 
 
 class ResearchSettings(Section):
-    sources: list[Literal["arxiv", "semantic_scholar"]] = ["arxiv", "semantic_scholar"]
+    sources: list[Literal["arxiv", "semantic_scholar"]] = Field(["arxiv", "semantic_scholar"])
     max_papers: int = Field(10, ge=1, le=100, description="Papers that a search keeps.")
     keywords: Words = Field(["overfitting", "computer vision", "regularization"], description="Added to each search.")
     arxiv_url: str = Field("https://export.arxiv.org/api/query", description="Address of arXiv's query API.")
@@ -106,18 +106,13 @@ class MonitorSettings(Section):
     thresholds: dict[str, float] = Field({}, description="Numbers of the stop rule, by name.")
 
 
-class MetricsSettings(Section):
-    train: str | None = Field(None, description="Pattern of training metric names; {} stands for the quantity.")
-    val: str | None = Field(None, description="Pattern of validation metric names; {} stands for the quantity.")
-
-
 class OutputSettings(Section):
-    format: list[Literal["html", "pdf", "json", "markdown"]] = ["html", "pdf"]
+    format: list[Literal["html", "pdf", "json", "markdown"]] = Field(["html", "pdf"])
     template: str = Field("default", description="Report template.")
     include_visualizations: bool = True
     directory: str = Field(".", description="Folder that reports are written to.")
 
-    _one = field_validator("format", mode="before")(_as_list)
+    _one = field_validator("format", mode="before")(as_list)
 
 
 class ExecutorSettings(Section):
@@ -305,6 +300,7 @@ def _first_problem(error: ValidationError, where: str) -> str:
         return f"{where}: unknown key '{clean_text(key)}'; did you mean '{'.'.join([*place[:-1], *near])}'?"
     if problem["type"].startswith("model_"):
         return f"{where}: {key} is a section: it holds keys such as {key}.{_keys_at(place)[0]}"
+    key = key.removesuffix(".str")  # where one text or a list of them may stand
     return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}{_got(place, problem.get('input'))}"
 
 
@@ -317,5 +313,5 @@ def _got(place: list[str], value: Any) -> str:
 def _keys_at(place: list[str]) -> list[str]:
     model: Any = Settings
     for part in place:
-        model = model.model_fields[part].annotation
+        model = get_args(model)[0] if part.isdecimal() else model.model_fields[part].annotation
     return list(model.model_fields)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from copilot.core.alignment import Curve, Notes, align_pair, clean_series, epoch_axis
+from copilot.core.alignment import Curve, Notes, align_pair, clean_series
+from copilot.core.axis import epoch_axis
 
 NAN = float("nan")
 
@@ -73,7 +74,7 @@ def test_short_series(size):
 def test_an_epoch_metric_is_the_axis_of_batches():
     steps, epochs = np.array([50, 100, 150, 200.0]), np.array([0, 0, 1, 1.0])
     axis = epoch_axis([("loss", steps, epochs), ("epoch", steps, epochs)])
-    result, notes = clean([4, 2, 3, 1], [50, 100, 150, 200], axis=axis)
+    result, notes = clean([4, 2, 3, 1], [50, 100, 150, 200], to_epochs=axis.map_steps)
     assert result.steps.tolist() == [0, 1]
     assert result.values.tolist() == [3, 2]
     assert notes == ("Several rows of one epoch were averaged in 'loss'.",)

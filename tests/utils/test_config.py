@@ -265,3 +265,47 @@ def test_the_shipped_template_is_valid_and_is_the_default():
     settings = CopilotAnalyzer(write(text)).settings
     assert settings.detection.checks == {}
     assert settings.mlflow.experiment_name == "cv_model_analysis"
+
+
+def test_a_projects_own_metric_names():
+    text = """
+metrics:
+  train: ["{}_tr", "fit/{}"]
+  val: "{}_held"
+  pairs:
+    - {quantity: loss, train: curve 1, val: curve 2}
+  ignore: old/*
+"""
+    rules = load_settings(write(text)).metrics.rules
+    assert [r.pattern for r in rules.train] == ["old/*", "{}_tr", "fit/{}", "curve 1"]
+    assert [(r.pattern, r.quantity) for r in rules.val] == [("old/*", None), ("{}_held", None), ("curve 2", "loss")]
+    assert load_settings(write("mlflow: {}", "c.yaml")).metrics.rules == (None, None)
+
+
+def test_a_pattern_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MLOPS_COPILOT_METRICS__TRAIN", "{}_tr")
+    assert [r.pattern for r in load_settings().metrics.rules.train] == ["{}_tr"]
+    monkeypatch.setenv("MLOPS_COPILOT_METRICS__TRAIN", '["{}_tr", "fit/{}"]')
+    assert [r.pattern for r in load_settings().metrics.rules.train] == ["{}_tr", "fit/{}"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"train": "x{}", "val": ["x{}"]}, "'x{}' stands for both train and val"),
+        ({"train": ""}, "1 to 200 characters"),
+        ({"train": "a{b}"}, "write {} where the quantity stands"),
+        ({"val": "{}*{}{}"}, "more than two {}"),
+        ({"train": 5}, "metrics.train: "),
+        ({"pairs": [{"quantity": "loss"}]}, "name the series of train, val or both"),
+        ({"pairs": [{"quantity": "loss", "train": "a", "val": "a"}]}, "the same series"),
+        ({"pairs": [{"quantity": "loss", "train": "a", "vla": "b"}]}, "did you mean 'metrics.pairs.0.val'"),
+        ({"pairs": [{"quantity": "loss", "train": "a"}, {"quantity": "acc", "train": "a"}]}, "series of two pairs"),
+        ({"trian": "{}"}, "did you mean 'metrics.train'"),
+    ],
+)
+def test_metric_names_that_cannot_be_used(metrics, said):
+    with pytest.raises(ConfigError) as refused:
+        load_settings(None, {"metrics": metrics})
+    assert said in str(refused.value)
+    assert "Value error" not in str(refused.value)
