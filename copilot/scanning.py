@@ -175,9 +175,7 @@ def _basis(settings: Settings, checks: Sequence[Check | ComparisonCheck]) -> str
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Changes with the installed version, and with the files of a checkout."""
-    from copilot import core
-
-    files = sorted(Path(next(iter(core.__path__))).rglob("*.[pj][ys]*"))
+    files = sorted(file for file in Path(__file__).parent.rglob("*") if file.suffix in (".py", ".json"))
     return _hashed(_version(), [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files])
 
 

@@ -111,7 +111,7 @@ def _places(member: GroupMember, axis: Axis) -> np.ndarray | None:
         return history.epochs
     if axis == "step":
         # Without steps of its own, the axis of the history is the one that was logged.
-        steps = getattr(history, "steps", None)
+        steps = history.steps
         return history.epochs if steps is None else np.maximum.accumulate(steps)
     times = history.times
     if times is None or not np.isfinite(times).all() or (history.n_epochs > 1 and np.ptp(times) == 0):
