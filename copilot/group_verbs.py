@@ -56,6 +56,47 @@ class GroupVerbs(WritingBack):
             raise _no_such_quantity(quantity, results)
         return self._written(results)
 
+    def scan_many(
+        self,
+        uris: Sequence[str] = (),
+        experiment: str | None = None,
+        *,
+        limit: int | None = None,
+        quantity: str | None = None,
+        refresh: bool = False,
+        progress: Progress = None,
+    ) -> AnalysisList:
+        """Scan an experiment of the same name on several tracking servers at once; subjects say where each run is.
+
+        Parameters
+        ----------
+        uris : sequence of str, optional
+            Servers, SQLite files or folders. Default: ``mlflow.tracking_uris`` of the settings.
+        experiment, limit, quantity, refresh, progress
+            As for `scan`, the limit for each server.
+
+        Raises
+        ------
+        ToolError
+            All of them are out of reach; if only some are, ``failed`` of the result says so.
+        """
+        from copilot.servers import scan_servers
+
+        named = list(uris or self.settings.mlflow.tracking_uris)
+        if not named:
+            raise InputError("No tracking server was named.", "Pass some, or set mlflow.tracking_uris.")
+        options = {"limit": limit, "quantity": quantity, "refresh": refresh}
+
+        def one(uri: str, own_progress: Progress) -> AnalysisList:
+            mlflow = self.settings.mlflow.model_copy(update={"tracking_uri": uri})
+            other = type(self)(self.settings.model_copy(update={"mlflow": mlflow}), note=self.note)
+            try:
+                return other.scan(experiment, progress=own_progress, **options)
+            finally:
+                other.close()
+
+        return scan_servers(named, one, progress)
+
     def leaderboard(
         self,
         experiment: str | None = None,

@@ -177,6 +177,8 @@ class AnalysisList(list[AnalysisResult]):
         Runs that could not be read, with the reason.
     comparison : Comparison or None
         What the runs say together, where a verb compared them.
+    comparisons : dict
+        The same for the runs of each tracking server, where several were scanned.
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class AnalysisList(list[AnalysisResult]):
         self.errors: dict[str, CopilotError] = {}
         self.failed = failed or {}
         self.comparison = comparison
+        self.comparisons: dict[str, Comparison] = {}
 
     def leaderboard(self, by: Order = "best") -> tuple[LeaderboardRow, ...]:
         """The compared runs in order, the better first; empty where no verb compared them. See `leaderboard`."""
@@ -207,6 +210,8 @@ class AnalysisList(list[AnalysisResult]):
         document = {"schema_version": SCHEMA_VERSION, "analyses": [r.to_dict() for r in self], "failed": self.failed}
         if self.comparison is not None:
             document["comparison"] = json.loads(self.comparison.model_dump_json())
+        if self.comparisons:
+            document["comparisons"] = {k: json.loads(c.model_dump_json()) for k, c in self.comparisons.items()}
         return json.dumps(document, indent=indent, allow_nan=False)
 
     def to_frame(self) -> pd.DataFrame:

@@ -26,7 +26,10 @@ CONTRACT = {
         {"schema_version", "subject", "history", "diagnosis", "findings", "evidence", "recommendations", "provenance"},
         set(),
     ),
-    "subject": ({"kind", "run_id", "run_name", "experiment", "model_uri", "analyzed_at"}, {"finished_at"}),
+    "subject": (
+        {"kind", "run_id", "run_name", "experiment", "model_uri", "analyzed_at"},
+        {"finished_at", "tracking_uri"},
+    ),
     "history": ({"epochs", "pairs", "warnings"}, set()),
     "history.pairs": ({"quantity", "train_name", "val_name", "train", "val", "higher_is_better"}, set()),
     "diagnosis": ({"verdict", "confidence", "severity", "onset_epoch", "best_epoch", "summary", "causes"},

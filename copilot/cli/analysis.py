@@ -70,7 +70,7 @@ def analyze(
 @REFRESH
 @FAIL_ON
 @WRITE_BACK
-@common()
+@common(many_servers=True)
 def scan(
     session: Session,
     experiment: str | None,
@@ -83,8 +83,14 @@ def scan(
 ) -> int:
     """Judge every run of an experiment, and what they say together."""
     with session.progress("Reading runs") as progress:
-        analyzer = session.analyzer(write_back=write_back)
-        results = analyzer.scan(experiment, limit=limit, quantity=quantity, refresh=refresh, progress=progress)
+        analyzer, options = session.analyzer(write_back=write_back), {"limit": limit, "quantity": quantity}
+        many = session.tracking_uris or (() if session.tracking_uri else analyzer.settings.mlflow.tracking_uris)
+        if many and sort != "attention":
+            raise click.UsageError("--sort compares the runs of one tracking server.")
+        if many:
+            results = analyzer.scan_many(many, experiment, **options, refresh=refresh, progress=progress)
+        else:
+            results = analyzer.scan(experiment, **options, refresh=refresh, progress=progress)
     show_many(session, results if sort == "attention" else results.ordered(sort), sort)
     return exit_code(results, fail_on)
 
@@ -136,9 +142,9 @@ def exit_code(results, fail_on: str | None) -> int:
         return 0
     from copilot.core.findings import SEVERITIES
 
-    together = getattr(results, "comparison", None)
+    together = [getattr(results, "comparison", None), *getattr(results, "comparisons", {}).values()]
     severities = [r.glance.worst for r in results]
-    severities += [f.severity for f in (together.findings if together else ()) if f.state == "issue"]
+    severities += [f.severity for group in filter(None, together) for f in group.findings if f.state == "issue"]
     return int(max(map(SEVERITIES.index, severities), default=0) >= SEVERITIES.index(fail_on))
 
 
@@ -165,9 +171,12 @@ def _show(session: Session, result) -> None:
 
 def show_many(session: Session, results, sort: str = "attention") -> None:
     """Print many runs and what they say together: by attention, or as a leaderboard."""
-    from copilot.cli.tables import group_markdown, group_table, markdown_rows, runs_table
+    from copilot.cli.tables import groups_markdown, groups_table
 
-    together = results.comparison
+    together, groups = results.comparison, [("", list(results), results.comparison)]
+    if results.comparisons:
+        own = {uri: [r for r in results if r.subject.tracking_uri == uri] for uri in results.comparisons}
+        groups = [(uri, own[uri], of_server) for uri, of_server in results.comparisons.items()]
     if session.format == "json":
         session.emit(results.to_json())
     elif sort != "attention":
@@ -175,10 +184,9 @@ def show_many(session: Session, results, sort: str = "attention") -> None:
 
         session.show(leaderboard_view(results.leaderboard(sort), together, session.format == "markdown"))
     elif session.format == "markdown":
-        below = f"\n\n{group_markdown(together)}" if together else ""
-        session.emit(markdown_rows(results) + below)
+        session.emit(groups_markdown(groups))
     else:
-        session.show(group_table(runs_table(results), together) if together else runs_table(results))
+        session.show(groups_table(groups))
     tell_left_out(session, results.failed)
     _tell_not_written(session, results)
 

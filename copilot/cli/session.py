@@ -31,6 +31,7 @@ class Session:
     output: str | None
     quiet: bool
     debug: bool
+    tracking_uris: tuple[str, ...] = ()
 
     def analyzer(self, **mlflow: Any) -> CopilotAnalyzer:
         """The analyzer of these options; None among the MLflow settings leaves one as it is."""
@@ -112,11 +113,20 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def common(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options that every command has; it gets them as a `Session`, its first argument."""
+def common(*formats: str, many_servers: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options that every command has; it gets them as a `Session`, its first argument.
+
+    With `many_servers`, ``--tracking-uri`` may be repeated: ``tracking_uris`` holds them if there are several.
+    """
+    several = " May be repeated." if many_servers else ""
     options = [
         click.option("--config", metavar="FILE", help="Settings file (YAML or JSON)."),
-        click.option("--tracking-uri", metavar="URI", help="MLflow server, sqlite:/// file or folder."),
+        click.option(
+            "--tracking-uri",
+            metavar="URI",
+            multiple=many_servers,
+            help=f"MLflow server, sqlite:/// file or folder.{several}",
+        ),
         click.option(
             "--format", "format_", type=click.Choice(formats or SHOWN), default=(formats or SHOWN)[0], show_default=True
         ),
@@ -132,7 +142,9 @@ def common(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
             no_telemetry()
             set_up_logging(debug)
-            return function(Session(config, tracking_uri, format_, output, quiet, debug), **own)
+            given = tracking_uri if many_servers else (tracking_uri,)
+            one, many = (given[0], ()) if len(given) == 1 else (None, given)
+            return function(Session(config, one, format_, output, quiet, debug, many), **own)
 
         for option in reversed(options):
             call = option(call)

@@ -100,6 +100,26 @@ def group_parts(together: Comparison) -> list[Any]:
     return parts
 
 
+def groups_table(groups: Sequence[tuple[str, Sequence[AnalysisResult], Comparison | None]]) -> Group:
+    """Runs and what they say together, for one or several places; the title of a place comes first, if it has one."""
+    parts: list[Any] = []
+    for title, results, together in groups:
+        runs = runs_table(results)
+        parts += [Text(clean_text(title), style="bold")] if title else []
+        parts.append(group_table(runs, together) if together else runs)
+    return Group(*parts)
+
+
+def groups_markdown(groups: Sequence[tuple[str, Sequence[AnalysisResult], Comparison | None]]) -> str:
+    """As `groups_table`, for a pull request."""
+    parts: list[str] = []
+    for title, results, together in groups:
+        parts += [f"### {escape_markdown(title, 200)}"] if title else []
+        parts.append(markdown_rows(results))
+        parts += [group_markdown(together)] if together else []
+    return "\n\n".join(parts)
+
+
 def group_markdown(together: Comparison) -> str:
     """What runs say together, for a pull request."""
     told, silent = _told(together)

@@ -160,7 +160,7 @@ class Recommendation(Document):
 
 
 class Subject(Document):
-    """What was analysed. ``kind`` is run, history or model."""
+    """What was analysed. ``kind`` is run, history or model; ``tracking_uri`` is without credentials."""
 
     kind: str
     run_id: str | None = None
@@ -169,6 +169,7 @@ class Subject(Document):
     model_uri: str | None = None
     analyzed_at: str
     finished_at: str | None = None
+    tracking_uri: str | None = None
 
 
 class PairRecord(Document):

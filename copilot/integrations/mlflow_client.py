@@ -133,7 +133,7 @@ class MlflowSource:
         return [r for r in runs if r.parent_run_id == parent.run_id]
 
     def subjects(self, runs: Iterable[RunInfo]) -> dict[str, dict[str, Any]]:
-        """For each run, by its id, what an analysis says of its subject: id, name, experiment and when it ended."""
+        """For each run, by its id, what an analysis says of its subject: id, name, experiment, end, and where it is."""
         names = {e.experiment_id: e.name for e in self._store.experiments()}
         return {
             run.run_id: {
@@ -141,6 +141,7 @@ class MlflowSource:
                 "run_name": run.name,
                 "experiment": names.get(run.experiment_id),
                 "finished_at": iso_time(run.end_time),
+                "tracking_uri": self.public_uri,
             }
             for run in runs
         }

@@ -17,6 +17,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
@@ -35,6 +36,7 @@ Words = Annotated[list[str], BeforeValidator(as_list)]
 
 class MlflowSettings(Section):
     tracking_uri: str | None = Field(None, description="Server, sqlite:/// file or folder that holds the runs.")
+    tracking_uris: Words = Field([], description="Several of them, which `scan` goes through at once.")
     experiment_name: str | None = Field(None, description="Experiment that is opened first.")
     timeout_s: float = Field(6.0, gt=0, le=600, description="Longest wait for one answer of a tracking server.")
     max_retries: int = Field(1, ge=0, le=10, description="Times that a failed request is tried again.")
@@ -116,8 +118,19 @@ class OutputSettings(Section):
 
 
 class ExecutorSettings(Section):
-    kind: Literal["local"] = "local"
-    workers: int = Field(0, ge=0, description="Parallel workers; 0 means one per core.")
+    kind: Literal["local", "dask"] = Field("local", description="Where long work runs: here, or on a Dask cluster.")
+    workers: int = Field(0, ge=0, description="Parallel workers; 0 means one per core, or all that a cluster has.")
+    address: str | None = Field(
+        None, description="Dask scheduler, such as tcp://host:8786; default: a cluster here, on loopback only."
+    )
+
+    @model_validator(mode="after")
+    def _address_of_a_cluster(self) -> ExecutorSettings:
+        if self.address is not None and self.kind != "dask":
+            raise ValueError("an address needs kind: dask")
+        if self.address is not None and not re.fullmatch(r"((tcp|tls|ws|wss)://)?[^\s/:@]+:\d{1,5}", self.address):
+            raise ValueError("the address of a Dask scheduler looks like tcp://host:8786")
+        return self
 
 
 class ModelsSettings(Section):

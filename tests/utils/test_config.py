@@ -152,6 +152,8 @@ def test_short_forms():
     assert settings.executor.kind == "local"
     assert settings.detection.ignore == {"OVF105": "muted in the settings"}
     assert settings.detection.metrics == ["f1"]
+    on_dask = load_settings(write("executor: dask")).executor
+    assert (on_dask.kind, on_dask.address) == ("dask", None)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,9 @@ def test_short_forms():
         ("research: {sources: [google]}", "'semantic_scholar'"),
         ("research: {max_papers: 9999}", "research.max_papers"),
         ("output: {format: docx}", "'docx'"),
-        ("executor: dask", "executor.kind"),
+        ("executor: ray", "executor.kind"),
+        ("executor: {address: 'tcp://host:8786'}", "an address needs kind: dask"),
+        ("executor: {kind: dask, address: 'http://host'}", "looks like tcp://host:8786"),
         ("detection: {thresholds: {train_val_gab: 0.1}}", "did you mean 'detection.thresholds.train_val_gap'"),
         ("detection: {thresholds: {train_val_gap: 5}}", "detection.thresholds.train_val_gap"),
         ("detection: {thresholds: {train_val_gap: .nan}}", "detection.thresholds.train_val_gap"),
