@@ -24,7 +24,8 @@ SPLIT_WORDS: dict[str, Split] = {
     **dict.fromkeys(
         ("vali", "vald", "vaild", "vail", "validierung", "validierungs", "validacion", "validazione"), "val"
     ),
-    **dict.fromkeys(("test", "testing", "tst", "prueba"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "te", "prueba", "testset"), "test"),
+    **{"trainset": "train", "valset": "val", "validset": "val", "devset": "val", "evalset": "val"},
 }
 WEAK_SPLIT_WORDS = words("eval evaluation")  # `eval_train_loss` was evaluated on the training set
 ALIASES = {
@@ -69,10 +70,13 @@ RISES = BOUNDED_SCORES | words(
 # A running best, a spread or a figure logged once at the end is not a curve.
 SUMMARY = words("best final min max last initial std stdev stderr variance")
 DERIVED = words("gap diff difference delta ratio improvement slope change")
+TURNED = words("minus inverse inverted inv reciprocal")  # they say that the direction is another
+TURNED_LOSS = words("neg negative")  # a loss of negatives or a negated one; with a score it is the class
+TURNED_NAMES = re.compile(r"^\s*(?:-|1 ?- ?(?=\D))")
 PARAMETER_ENDS = words("weight weights coef coefficient lambda alpha threshold thresh thr scale")
 COUNTS = words("count counts num number n")
 NOISE = re.compile(
-    r"(?i)^(?:system[/.]|lr\b|lr[/_-]|.*learn(?:ing)?[ _-]?rate|(?:.*/)?epochs?$|(?:global[ _-]?)?steps?$|"
+    r"(?i)^(?:system[/.]|lr\b|lr[/_-]|.*learn(?:ing)?[ _-]?rate|(?!.*(?:loss|acc|accuracy|error|f1|iou|dice|auc|map)(?:es)?/)(?:.*/)?epochs?$|(?:global[ _-]?)?steps?$|"
     r"iter(?:ation)?s?$|(?:.*/)?lr$|.*(?:^|[_/ -])(?:time|dur|duration|seconds|runtime|throughput|samples|per_second|"
     r"grad_norm|gnorm|momentum|memory|batch_size|patience|flos|loss_scale|eta|fps)(?:$|[_/ -]))"
 )
@@ -85,6 +89,8 @@ AVERAGED = words("macro micro weighted")
 FOLD = re.compile(r"^fold\d+$")
 # One of several evaluation sets: Lightning's loaders, the numbered sets of XGBoost and LightGBM.
 NUMBERED_SETS = re.compile(r"(?i)[/_ ]?dataloader_idx_(\d+)$|^(?:valid|validation|eval|test)_(\d+)(?=[-/])")
+# XGBoost's scikit-learn models name all sets so, the training set too, mostly first; they stop early by the last.
+LAST_SET_COUNTS = re.compile(r"^validation_\d+-")
 # Trainers of detection and segmentation log these without a split, and only when they evaluate.
 EVALUATED_NAMES = re.compile(r"^(?i:metrics|coco|bbox|segm|keypoints|lvis|voc|pascal_?voc)/|^m(?:IoU|Dice)$")
 EVALUATED = words("aacc macc ap ap50 ap75 ar map map50 map75 map50-95 pq mota idf1 hota")
@@ -105,6 +111,10 @@ PHRASES = tuple(
         (r"(?i)log[_ ]?likelihood", "loglikelihood"),
         (r"(?i)neg[_ ](?=(?:root|mean|median|mse|mae|rmse|log[_ ]?loss|brier))", "negated_"),
         (r"(?i)log[_ ]loss", "logloss"),
+        (r"(?i)(?:@ ?|[_ ]at[_ ])fpr", " atfpr "),  # `TPR@FPR` is a TPR
+        (r"(?i)(?:@ ?|[_ ]at[_ ])tpr", " attpr "),
+        (r"(?i)(?<![a-z])out[_ -]?of[_ -]?sample(?![a-z])", " val "),
+        (r"(?i)(?<![a-z])in[_ -]?sample(?![a-z])", " train "),
         (r"(?i)explained[_ ]?variance", "explainedvariance"),
         (r"(?i)exact[_ ]?match", "exactmatch"),
         (r"(?i)h(?:o|e)ld[_ -]out", "holdout"),

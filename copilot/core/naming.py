@@ -49,7 +49,7 @@ class LeftOut:
 OWN_RULE = -1  # the rank of names that the project's own rules read: they win over the table's
 NOT_A_CURVE = "No measure of the model: a rate, time, count or the like."
 SUMMED_UP = "A best, closing or spread value, not a curve."
-FROM_OTHERS = "Made from other values (a gap or a ratio)."
+FROM_OTHERS = "Made from other values (a gap, a ratio or the reverse of a measure)."
 UNKNOWN = "No known measure is in the name."
 TWO_SPLITS = "It names more than one of training, validation and test."
 IGNORED = "Ignored by the settings (metrics.ignore)."
@@ -123,6 +123,8 @@ def _read(name: str, train: str | tuple | None, val: str | tuple | None) -> Metr
         return LeftOut(name, why)
     rank = 2 if c.WITHIN_EPOCH.intersection(words) else 0
     read = _named(name, rest, split, rank, dataset)
+    if isinstance(read, MetricName) and _is_turned(text, read, rest):
+        return LeftOut(name, FROM_OTHERS)
     if isinstance(read, MetricName) and split == "unknown" and _is_evaluated(text, read, rest):
         return MetricName(**{**vars(read), "split": "val", "implied": True})
     return read
@@ -190,6 +192,12 @@ def _no_curve(rest: list[str]) -> str:
         if not (coefficient and c.BOUNDED_SCORES.intersection(rest)):
             return NOT_A_CURVE
     return ""
+
+
+def _is_turned(text: str, read: MetricName, rest: list[str]) -> bool:
+    """Whether it is the negative, complement or inverse of a measure, so that its direction is not the measure's."""
+    turned = c.TURNED if read.higher_is_better else c.TURNED | c.TURNED_LOSS
+    return c.TURNED_NAMES.match(text) is not None or not turned.isdisjoint(rest)
 
 
 def _is_evaluated(text: str, read: MetricName, rest: list[str]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from copilot.core.alignment import Curve, Notes
 from copilot.core.clocks import AxisUsed, Named
+from copilot.core.conventions import LAST_SET_COUNTS
 from copilot.core.naming import LeftOut, MetricName
 
 Sides = dict[str, Named]
@@ -73,11 +74,12 @@ def _has_curve(candidates: list[Named]) -> bool:
 
 
 def _first_set(candidates: list[Named], notes: Notes, trace: Trace) -> list[Named]:
-    """Series of one evaluation set: that without a number, else the first."""
+    """Series of one evaluation set: that without a number, else the first, or for XGBoost the last."""
     numbers = {m.dataset for m, _ in candidates}
     if len(numbers) < 2:
         return candidates
-    kept = min(numbers, key=lambda n: -1 if n is None else n)
+    last = all(LAST_SET_COUNTS.match(m.name) for m, _ in candidates)
+    kept = (max if last else min)(numbers, key=lambda n: -1 if n is None else n)
     used = next(m.name for m, _ in candidates if m.dataset == kept)
     for metric, _ in candidates:
         if metric.dataset != kept:

@@ -398,8 +398,9 @@ def _as_history(
         return series
     try:
         told = ["The run is deleted in MLflow."] if run.deleted else []
+        # Stores list metrics in orders of their own; a tie between names is to end alike in all of them.
         return RunHistory.from_series(
-            series, name=run.name, params=run.params, train_pattern=train, val_pattern=val, warnings=told
+            sorted(series, key=lambda one: one.name), name=run.name, params=run.params, train_pattern=train, val_pattern=val, warnings=told
         )
     except CopilotError as error:
         return error

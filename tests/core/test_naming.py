@@ -81,6 +81,9 @@ PAIRS = [
     ("loss", "train_loss", "held-out_loss"),
     ("class_error", "train_class_error", "val_class_error"),
     ("nll", "train_negative_log_likelihood", "val_nll"),
+    ("loss", "Train/Loss/Epoch", "Val/Loss/Epoch"),
+    ("loss", "trainset_loss", "devset_loss"),
+    ("r2", "In-Sample R2", "out_of_sample_r2"),
 ]
 # Names that look alike and are not the same: (training, validation).
 NO_PAIRS = [
@@ -111,6 +114,12 @@ LEFT_OUT = [
     ("val_best_loss", SUMMED_UP),
     ("train-logloss-std", SUMMED_UP),
     ("val_loss_gap", FROM_OTHERS),
+    ("-val_loss", FROM_OTHERS),
+    ("val_neg_loss", FROM_OTHERS),
+    ("1 - val_acc", FROM_OTHERS),
+    ("one_minus_val_dice", FROM_OTHERS),
+    ("inverse_loss", FROM_OTHERS),
+    ("train/epoch", NOT_A_CURVE),
     ("loss_ratio", FROM_OTHERS),
     ("loss_weight", NOT_A_CURVE),
     ("kl_coef", NOT_A_CURVE),
@@ -166,6 +175,9 @@ def test_names_that_are_no_curve(name):
         ("val_neg_mean_squared_error", "score", True),
         ("val_explained_variance", "score", True),
         ("val_log_likelihood", "score", True),
+        ("recall_negative", "score", True),
+        ("val_TPR_at_FPR_0.01", "score", True),
+        ("val_fpr_at_tpr95", "loss", False),
     ],
 )
 def test_directions(name, kind, higher_is_better):
@@ -176,6 +188,7 @@ def test_directions(name, kind, higher_is_better):
 def test_splits_that_a_name_does_not_tell():
     assert parse_metric_name("loss").split == "unknown"
     assert parse_metric_name("test_loss").split == "test"
+    assert parse_metric_name("te_loss").split == "test"
     assert parse_metric_name("metrics/mAP50(B)").split == "val"
     assert parse_metric_name("trainval_loss").split == "unknown"
 

@@ -33,7 +33,7 @@ def pairs(history: RunHistory) -> set[tuple[str | None, str | None]]:
             "",
             {("train_loss", "val_loss/dataloader_idx_0")},
         ),
-        ("validation_0-rmse validation_1-rmse", "", {(None, "validation_0-rmse")}),
+        ("validation_0-rmse validation_1-rmse", "", {(None, "validation_1-rmse")}),
         ("train_binary_accuracy val_multiclass_accuracy", "", {(None, "val_multiclass_accuracy")}),
         ("loss eval_loss eval_accuracy", "train_loss", {("loss", "eval_loss"), (None, "eval_accuracy")}),
         ("metrics/accuracy metrics/val_accuracy", "", {("metrics/accuracy", "metrics/val_accuracy")}),
