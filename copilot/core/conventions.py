@@ -25,7 +25,8 @@ SPLIT_WORDS: dict[str, Split] = {
         ("vali", "vald", "vaild", "vail", "validierung", "validierungs", "validacion", "validazione"), "val"
     ),
     **dict.fromkeys(("test", "testing", "tst", "te", "prueba", "testset"), "test"),
-    **{"trainset": "train", "valset": "val", "validset": "val", "devset": "val", "evalset": "val"},
+    "trainset": "train",
+    **dict.fromkeys(("valset", "validset", "devset", "evalset"), "val"),
 }
 WEAK_SPLIT_WORDS = words("eval evaluation")  # `eval_train_loss` was evaluated on the training set
 ALIASES = {
@@ -76,7 +77,8 @@ TURNED_NAMES = re.compile(r"^\s*(?:-|1 ?- ?(?=\D))")
 PARAMETER_ENDS = words("weight weights coef coefficient lambda alpha threshold thresh thr scale")
 COUNTS = words("count counts num number n")
 NOISE = re.compile(
-    r"(?i)^(?:system[/.]|lr\b|lr[/_-]|.*learn(?:ing)?[ _-]?rate|(?!.*(?:loss|acc|accuracy|error|f1|iou|dice|auc|map)(?:es)?/)(?:.*/)?epochs?$|(?:global[ _-]?)?steps?$|"
+    r"(?i)^(?:system[/.]|lr\b|lr[/_-]|.*learn(?:ing)?[ _-]?rate|"
+    r"(?!.*(?:loss|losses|acc|accuracy|error|f1|iou|dice|auc|map)/)(?:.*/)?epochs?$|(?:global[ _-]?)?steps?$|"
     r"iter(?:ation)?s?$|(?:.*/)?lr$|.*(?:^|[_/ -])(?:time|dur|duration|seconds|runtime|throughput|samples|per_second|"
     r"grad_norm|gnorm|momentum|memory|batch_size|patience|flos|loss_scale|eta|fps)(?:$|[_/ -]))"
 )

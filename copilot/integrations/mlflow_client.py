@@ -370,9 +370,14 @@ class MlflowSource:
     def _experiment_id(self, experiment: str) -> str:
         known = self._store.experiments()
         for wanted in (experiment, clean_text(experiment)):
-            for found in known:
-                if wanted in (found.name, found.experiment_id):
-                    return found.experiment_id
+            ids = [e.experiment_id for e in known if e.name == wanted]
+            if len(ids) > 1:  # folders can be copied
+                raise InputError(
+                    f"{len(ids)} experiments are named '{clean_text(experiment, 80)}' in {self.public_uri}.",
+                    f"Name one by its id: {', '.join(ids[:8])}.",
+                )
+            if ids or any(e.experiment_id == wanted for e in known):
+                return ids[0] if ids else wanted
         raise NotFoundError(
             f"There is no experiment '{clean_text(experiment, 80)}' in {self.public_uri}.",
             nearest(experiment, [e.name for e in known]),
@@ -400,7 +405,12 @@ def _as_history(
         told = ["The run is deleted in MLflow."] if run.deleted else []
         # Stores list metrics in orders of their own; a tie between names is to end alike in all of them.
         return RunHistory.from_series(
-            sorted(series, key=lambda one: one.name), name=run.name, params=run.params, train_pattern=train, val_pattern=val, warnings=told
+            sorted(series, key=lambda one: one.name),
+            name=run.name,
+            params=run.params,
+            train_pattern=train,
+            val_pattern=val,
+            warnings=told,
         )
     except CopilotError as error:
         return error

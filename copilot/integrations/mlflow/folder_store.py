@@ -6,6 +6,7 @@ MLflow's own client makes folders in the store it opens, and since 3.x refuses t
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from copilot.utils.validators import clean_text
 META = "meta.yaml"
 MAX_META_BYTES = 1_000_000
 MAX_METRIC_BYTES = 500_000_000
+LATEST_MS = 1e16
 _TEXT_BYTES = 4 * TEXT_LENGTH  # a character has at most four bytes
 _TAG_BYTES = 200_000  # the tag that lists a run's models is long
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -63,7 +65,9 @@ class FolderStore:
     def experiments(self) -> list[ExperimentInfo]:
         return [
             ExperimentInfo(
-                folder.name, clean_text(meta.get("name", folder.name)), seconds(_number(meta.get("last_update_time")))
+                folder.name,
+                clean_text(folder.name if meta.get("name") is None else meta["name"]),
+                seconds(_number(meta.get("last_update_time"))),
             )
             for folder, meta in self._experiments()
             if meta.get("lifecycle_stage") != "deleted"
@@ -73,7 +77,7 @@ class FolderStore:
         found = [
             (folder, meta)
             for folder in _folders(self._root / experiment_id)
-            if _is_run(meta := _meta(folder)) and meta.get("lifecycle_stage") != "deleted"
+            if (meta := _run_meta(folder)) and meta.get("lifecycle_stage") != "deleted"
         ]
         pick = heapq.nlargest if newest_first else heapq.nsmallest
         chosen = pick(len(found) if limit is None else limit, found, key=lambda f: _number(f[1].get("start_time")))
@@ -134,7 +138,7 @@ class FolderStore:
         """Experiments by their ``meta.yaml``; without it (a store copied in part) by the runs inside."""
         for folder in _folders(self._root):
             meta = _meta(folder)
-            if _is_experiment(meta) or (not meta and any(_is_run(_meta(child)) for child in _folders(folder))):
+            if _is_experiment(meta) or (not meta and any(_run_meta(child) for child in _folders(folder))):
                 yield folder, meta
 
     def _find_active(self, run_id: str) -> tuple[Path, dict[str, Any]]:
@@ -147,7 +151,7 @@ class FolderStore:
         if is_run_id(run_id):
             for root in (self._root, self._root / ".trash"):
                 for folder in _folders(root):
-                    if _is_run(meta := _meta(folder / run_id)):
+                    if meta := _run_meta(folder / run_id):
                         return folder / run_id, meta
         raise no_run(run_id, self._public)
 
@@ -175,21 +179,37 @@ def _is_run(meta: dict[str, Any]) -> bool:
     return "artifact_uri" in meta or "run_uuid" in meta
 
 
+def _run_meta(folder: Path) -> dict[str, Any]:
+    """The fields of a run, none where the folder is no run; what was logged can be read without them too."""
+    meta = _meta(folder)
+    if not meta and is_run_id(folder.name) and (folder / "metrics").is_dir():
+        return {"run_uuid": folder.name}
+    return meta if _is_run(meta) else {}
+
+
 def _is_experiment(meta: dict[str, Any]) -> bool:
     return "experiment_id" in meta and not _is_run(meta)
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0
+    """A time of a ``meta.yaml``; 0 for none, and for what no time can be."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) < LATEST_MS else 0.0
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
     """Files by their name in the store, which may hold slashes. Links are left out: they may point anywhere."""
+    if folder.is_symlink():
+        return []
     try:
         found = sorted(file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
     except OSError:
         return []
-    return [(file.relative_to(folder).as_posix(), file) for file in found]
+    return [(_as_text(file.relative_to(folder).as_posix()), file) for file in found]
+
+
+def _as_text(name: str) -> str:
+    """A file's name, also where its bytes are no UTF-8."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
 
 
 def _texts(folder: Path, limit: int) -> list[tuple[str, str]]:
@@ -208,15 +228,15 @@ def _points(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values, steps and milliseconds since 1970; lines that are cut off are left out."""
     if file.stat().st_size > MAX_METRIC_BYTES:
         raise InputError(f"{clean_text(file)} is too large to be a metric.", "Check the store.")
-    text = file.read_text(encoding="utf-8", errors="replace")
-    lines = text.splitlines()
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [line for line in text.splitlines() if line.strip()]
     width = min(len(lines[0].split()), 3) if lines else 0
+    if width < 2:
+        return (np.zeros(0),) * 3
     try:
         rows = np.array(text.split(), dtype=float).reshape(len(lines), width)
     except ValueError:
         rows = np.array(list(_whole(lines, width)), dtype=float).reshape(-1, width)
-    if width < 2:
-        return (np.zeros(0),) * 3
     return rows[:, 1], rows[:, 2] if width > 2 else np.zeros(len(rows)), rows[:, 0]
 
 
