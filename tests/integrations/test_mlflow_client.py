@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -239,6 +240,23 @@ def test_a_damaged_database_is_told(old):
     content[100:] = bytes(len(content) - 100)
     old.write_bytes(content)
     with pytest.raises(InputError, match=r"is damaged|no MLflow tables"):
+        source(old).experiments()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["DROP TABLE latest_metrics"],
+        ["CREATE TABLE kept AS SELECT key, value, timestamp, run_uuid FROM metrics", "DROP TABLE metrics"]
+        + ["ALTER TABLE kept RENAME TO metrics"],
+    ],
+)
+def test_a_file_of_the_first_versions_is_told(old, changes):
+    with contextlib.closing(sqlite3.connect(old)) as database:
+        for change in changes:
+            database.execute(change)
+        database.commit()
+    with pytest.raises(InputError, match="too old to be read"):
         source(old).experiments()
 
 

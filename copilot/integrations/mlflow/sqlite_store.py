@@ -40,6 +40,7 @@ BUSY_S = 5.0
 CHUNK = 500  # SQLite takes at most 999 values in a statement
 _nan = float("nan")
 NEEDED = {"experiments", "runs", "metrics", "latest_metrics", "params", "tags"}
+POINT = {"key", "value", "step", "timestamp", "is_nan"}
 _POINTS = (
     "SELECT key, CASE WHEN is_nan THEN NULL ELSE value END, step, timestamp FROM metrics "
     "WHERE run_uuid = ? ORDER BY key, step"
@@ -56,8 +57,13 @@ class SqliteStore:
     def __init__(self, path: Path, public: str) -> None:
         self._path, self._public = path, public
         with self._open() as database:
-            if not NEEDED.issubset(_tables(database)):
+            tables = _tables(database)
+            if not {"experiments", "runs", "metrics"}.issubset(tables):
                 raise InputError(f"{public} holds no MLflow tables.", "Check the path.")
+            if not (NEEDED.issubset(tables) and POINT.issubset(_columns(database, "metrics"))):
+                raise InputError(
+                    f"{public} was written by an MLflow too old to be read.", "Run mlflow db upgrade on a copy of it."
+                )
 
     def experiments(self) -> list[ExperimentInfo]:
         with self._open() as database:
@@ -187,6 +193,10 @@ def _copy(path: Path, beside: Sequence[Path], stack: contextlib.ExitStack) -> st
 
 def _tables(database: sqlite3.Connection) -> set[str]:
     return {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    return {row[0] for row in database.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
 def _optional(database: sqlite3.Connection, table: str, query: str, *values: Any) -> list[sqlite3.Row]:
