@@ -247,8 +247,11 @@ def test_a_damaged_database_is_told(old):
     "changes",
     [
         ["DROP TABLE latest_metrics"],
-        ["CREATE TABLE kept AS SELECT key, value, timestamp, run_uuid FROM metrics", "DROP TABLE metrics"]
-        + ["ALTER TABLE kept RENAME TO metrics"],
+        [
+            "CREATE TABLE kept AS SELECT key, value, timestamp, run_uuid FROM metrics",
+            "DROP TABLE metrics",
+            "ALTER TABLE kept RENAME TO metrics",
+        ],
     ],
 )
 def test_a_file_of_the_first_versions_is_told(old, changes):
