@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from copilot.core.history import RunHistory
-from copilot.errors import InputError
+from copilot.errors import InputError, ToolError
+from copilot.integrations.mlflow import folder_store
 from copilot.integrations.mlflow_client import MlflowSource
 from copilot.utils.config import MlflowSettings
 
@@ -69,6 +71,31 @@ def test_a_start_that_is_no_time_is_none(run, start):
 def test_blank_lines_line_ends_and_marks_lose_no_point(run, text):
     (run / "metrics" / "val_loss").write_bytes(text.encode())
     assert history(run).pairs[0].val.tolist() == [1.0, 0.5, 0.25]
+
+
+def test_a_metric_that_cannot_be_read_spoils_only_its_run(run, monkeypatch):
+    other = run.with_name("c" * 32)
+    shutil.copytree(run, other)
+    (other / "meta.yaml").write_text(RUN_META.replace(RUN, "c" * 32))
+    refused, read = run / "metrics" / "val_loss", Path.read_text
+
+    def read_text(file: Path, *args, **more) -> str:  # root may read all, so that taking the right away does nothing
+        if file == refused:
+            raise PermissionError(13, "Permission denied")
+        return read(file, *args, **more)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    found = {info.run_id: told for info, told in opened(run).read(opened(run).runs("zoo"))}
+    assert isinstance(found[RUN], ToolError)
+    assert "val_loss cannot be read: Permission denied" in str(found[RUN])
+    assert found["c" * 32].pairs[0].val.tolist() == [1.0, 0.5, 0.25]
+
+
+def test_a_metric_that_is_taken_away_while_it_is_read(run, monkeypatch):
+    listed = folder_store._metrics
+    monkeypatch.setattr(folder_store, "_metrics", lambda folder: [*listed(folder), ("gone", folder / "gone")])
+    assert opened(run).run(RUN).metrics == {"train_loss": 0.25, "val_loss": 0.25}
+    assert history(run).n_epochs == 3
 
 
 def test_a_folder_that_is_a_link_is_not_followed(run, tmp_path):

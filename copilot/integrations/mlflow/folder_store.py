@@ -5,13 +5,13 @@ MLflow's own client makes folders in the store it opens, and since 3.x refuses t
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from copilot.core.pairs import LoggedSeries
@@ -19,6 +19,7 @@ from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import FORMS
 from copilot.integrations.mlflow.artifact_repositories import put_artifact
 from copilot.integrations.mlflow.local_artifacts import list_folder, local_folder, replace_file, safe_path
+from copilot.integrations.mlflow.metric_files import latest_point, read_points
 from copilot.integrations.mlflow.records import (
     PROMPT_TAG,
     TEXT_LENGTH,
@@ -40,7 +41,6 @@ from copilot.utils.validators import clean_text
 
 META = "meta.yaml"
 MAX_META_BYTES = 1_000_000
-MAX_METRIC_BYTES = 500_000_000
 LATEST_MS = 1e16
 _TEXT_BYTES = 4 * TEXT_LENGTH  # a character has at most four bytes
 _TAG_BYTES = 200_000  # the tag that lists a run's models is long
@@ -94,7 +94,10 @@ class FolderStore:
                 folder, _ = self._find(info.run_id)
                 yield (
                     info,
-                    [make_series(name, *(_points(file) if wanted(name) else ())) for name, file in _metrics(folder)],
+                    [
+                        make_series(name, *(read_points(file) if wanted(name) else ()))
+                        for name, file in _metrics(folder)
+                    ],
                 )
             except CopilotError as error:
                 yield info, error
@@ -215,7 +218,7 @@ def _as_text(name: str) -> str:
 def _texts(folder: Path, limit: int) -> list[tuple[str, str]]:
     texts = []
     for name, file in _files(folder):
-        with file.open("rb") as opened:
+        with contextlib.suppress(OSError), file.open("rb") as opened:  # it may have been taken away meanwhile
             texts.append((name, opened.read(limit).decode("utf-8", errors="replace")))
     return texts
 
@@ -224,46 +227,9 @@ def _metrics(folder: Path) -> list[tuple[str, Path]]:
     return _files(folder / "metrics")
 
 
-def _points(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, steps and milliseconds since 1970; lines that are cut off are left out."""
-    if file.stat().st_size > MAX_METRIC_BYTES:
-        raise InputError(f"{clean_text(file)} is too large to be a metric.", "Check the store.")
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    lines = [line for line in text.splitlines() if line.strip()]
-    width = min(len(lines[0].split()), 3) if lines else 0
-    if width < 2:
-        return (np.zeros(0),) * 3
-    try:
-        rows = np.array(text.split(), dtype=float).reshape(len(lines), width)
-    except ValueError:
-        rows = np.array(list(_whole(lines, width)), dtype=float).reshape(-1, width)
-    return rows[:, 1], rows[:, 2] if width > 2 else np.zeros(len(rows)), rows[:, 0]
-
-
-def _whole(lines: list[str], width: int) -> Iterator[list[float]]:
-    """Time, value and step of each line; before 1.1 there was no step, a dataset's name and digest may follow."""
-    for line in lines:
-        cells = line.split()[:width]
-        try:
-            if len(cells) == width:
-                yield [float(cell) for cell in cells]
-        except ValueError:
-            continue
-
-
-def _latest(file: Path) -> tuple[float, float, float] | None:
-    """MLflow's latest value, with its step and time: that of the largest step, then time, then value."""
-    values, steps, times = _points(file)
-    if not len(values):
-        return None
-    at = np.lexsort((values, times, steps))[-1]
-    return float(values[at]), float(steps[at]), float(times[at])
-
-
 def _info(folder: Path, meta: dict[str, Any]) -> RunInfo:
     files = _metrics(folder)
-    latest = {name: _latest(file) for name, file in files}
-    written = [(name, file.stat()) for name, file in files]
+    latest = {name: latest_point(file) for name, file in files}
     return make_run(
         run_id=folder.name,
         experiment_id=meta.get("experiment_id", folder.parent.name),
@@ -277,9 +243,17 @@ def _info(folder: Path, meta: dict[str, Any]) -> RunInfo:
         datasets=_datasets(folder),
         model_ids=[child.name for child in _folders(folder / "outputs")],
         artifact_uri=_artifacts(folder, meta),
-        state=" ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in written),
+        state=" ".join(f"{name} {_written(file)}" for name, file in files),
         deleted=_is_deleted(folder, meta),
     )
+
+
+def _written(file: Path) -> str:
+    try:
+        stat = file.stat()
+    except OSError:
+        return "gone"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _is_deleted(folder: Path, meta: dict[str, Any]) -> bool:
