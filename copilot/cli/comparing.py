@@ -6,6 +6,7 @@ import click
 
 from copilot.cli.analysis import FAIL_ON, exit_code, show_many, tell_left_out
 from copilot.cli.session import Session, common
+from copilot.errors import InputError
 
 
 @click.command()
@@ -35,6 +36,10 @@ def compare(session: Session, runs: tuple[str, ...], baseline: str | None, axis:
         shown = view([r.analysis for r in results], results.comparison)
         session.emit(shown) if isinstance(shown, str) else session.show(shown)
     tell_left_out(session, results.failed)
+    if len(results) < 2:
+        raise InputError(
+            f"Only {len(results)} of the runs can be read, which leaves nothing to compare.", "Check the ids."
+        )
     return exit_code(results, fail_on)
 
 

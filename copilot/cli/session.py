@@ -39,7 +39,14 @@ class Session:
 
         given = {"tracking_uri": self.tracking_uri, **mlflow}
         named = {name: value for name, value in given.items() if value is not None}
-        return CopilotAnalyzer(self.config, {"mlflow": named}, self.note)
+        told: set[str] = set()  # several caches may have one complaint
+
+        def once(line: str) -> None:
+            if line not in told:
+                told.add(line)
+                self.note(line)
+
+        return CopilotAnalyzer(self.config, {"mlflow": named}, once)
 
     def one_run(self, **given: str | None) -> None:
         """See that exactly one of these options names the run."""

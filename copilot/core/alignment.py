@@ -12,6 +12,7 @@ EPOCH_NAMES = ("epoch", "epochs", "train/epoch", "trainer/epoch")
 MANY_A_STEP = 3  # from this many rows a step on, they are averaged: batches that were logged under their epoch
 NO_EPOCH = "Rows of {} without an epoch were dropped."
 ONE_STEP = "Logged at a single step, so that the order in time is used as the epoch: {}."
+ONE_TIME = "Several values of {} were logged in one moment, so that their order may not be that of logging."
 IN_ORDER = "Logged at different steps for training and validation, so that they were matched in order: {}."
 AVERAGED = "Several rows of one epoch were averaged in {}."
 PER_BATCH_FROM = 10  # this many training rows per validation row mean that training was logged per batch
@@ -180,6 +181,8 @@ def _steps_from_times(
     # A row that has both time and value of the one before is that row, logged again with a model.
     at, value = times[order], values[order]
     new = (at[1:] != at[:-1]) | (value[1:] != value[:-1])
+    if np.any(new & (at[1:] == at[:-1])):  # servers sort such rows by their value
+        notes.add(ONE_TIME, name)
     numbered = np.zeros(len(steps))
     numbered[order[1:]] = np.cumsum(new)
     return numbered

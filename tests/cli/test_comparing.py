@@ -102,6 +102,13 @@ def test_a_run_that_cannot_be_read_is_told_and_the_others_compared(run, cross_va
     assert "★ 92.0 %" in ended.out
 
 
+def test_a_comparison_of_which_one_run_is_left_fails(run, cross_validation):
+    ended = run("compare", cross_validation.runs["better"], "f" * 32, "--tracking-uri", cross_validation.uri)
+    assert ended.code == 2
+    assert "Only 1 of the runs can be read" in ended.err
+    assert f"There is no run '{'f' * 32}'" in ended.err
+
+
 @pytest.mark.parametrize(("sort", "first"), [("best", "better"), ("gap", "1")])
 def test_scan_as_a_leaderboard(run, cross_validation, sort, first):
     at = ("scan", "--experiment", "cross-validation", "--tracking-uri", cross_validation.uri, "--sort", sort, "--quiet")

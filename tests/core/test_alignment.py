@@ -156,3 +156,13 @@ def test_cost_grows_with_the_points_alone():
     values = np.random.default_rng(0).random(1_000_000)
     result, _ = clean(values, np.arange(1_000_000)[::-1])
     assert result.values[0] == values[-1]
+
+
+def test_values_of_one_moment_have_no_sure_order():
+    values, times = np.array([1.0, 0.9, 0.8, 0.7]), np.array([5.0, 5.0, 6.0, 7.0])
+    notes = Notes()
+    clean_series("loss", values, np.zeros(4), times, notes)
+    assert any("'loss' were logged in one moment" in line for line in notes.lines())
+    notes = Notes()
+    clean_series("loss", values[[0, 0, 1, 2]], np.zeros(4), times, notes)  # a row logged twice is no such thing
+    assert not any("one moment" in line for line in notes.lines())
