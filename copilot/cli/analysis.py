@@ -188,6 +188,8 @@ def show_many(session: Session, results, sort: str = "attention") -> None:
     else:
         session.show(groups_table(groups))
     tell_left_out(session, results.failed)
+    if not len(results) and not results.failed:
+        session.note("There are no runs in it.")
     _tell_not_written(session, results)
 
 

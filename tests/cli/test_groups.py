@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from copilot.cli.session import Session
+
 
 def test_crossval_prints_the_folds_and_what_they_say_together(run, cross_validation):
     ended = run("crossval", "--parent-run", cross_validation.runs["parent"], "--tracking-uri", cross_validation.uri)
@@ -98,3 +100,18 @@ def test_names_are_not_read_as_markup(name):
     shown = Console(file=StringIO(), width=300)
     shown.print(analysis_table(analysis.model_copy(update={"findings": tuple(findings)})))
     assert f"{name} is worse" in shown.file.getvalue()
+
+
+def test_an_experiment_without_runs_is_told(run, tmp_path):
+    (tmp_path / "mlruns" / "1").mkdir(parents=True)
+    (tmp_path / "mlruns" / "1" / "meta.yaml").write_text("experiment_id: '1'\nlifecycle_stage: active\nname: zoo\n")
+    ended = run("scan", "--experiment", "zoo", "--tracking-uri", tmp_path / "mlruns")
+    assert (ended.code, ended.err.strip()) == (0, "There are no runs in it.")
+
+
+def test_a_complaint_of_several_caches_is_told_once(capsys):
+    session = Session(config=None, tracking_uri=None, format="table", output=None, quiet=False, debug=False)
+    note = session.analyzer().note
+    for line in ("no room", "no room", "no right"):
+        note(line)
+    assert capsys.readouterr().err.split("\n")[:2] == ["no room", "no right"]
