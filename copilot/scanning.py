@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.core.analysis import TOGETHER
 from copilot.core.comparisons.base import RunGroup
 from copilot.core.comparisons.compare import compare_runs
 from copilot.core.comparisons.document import Comparison
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from copilot.utils.config import Settings
 
 Progress = Callable[[float, str], None] | None
-Judge = Callable[[Sequence[RunHistory], Sequence[Mapping[str, Any]]], Sequence[AnalysisResult]]
+Judged = tuple[str, RunHistory | CopilotError, AnalysisResult | None]  # by run id; no result where there is an error
+Judge = Callable[[Sequence[RunInfo], Mapping[str, Mapping[str, Any]], Progress], Iterator[list[Judged]]]
 
 
 class Scan:
@@ -44,7 +44,7 @@ class Scan:
     settings : Settings
     checks, comparison_checks : sequence of Check and of ComparisonCheck
     judge : callable
-        Histories and their subjects to analyses.
+        Takes runs, their subjects by run id and `progress`; gives them judged, part by part.
     refresh : bool
         Read and judge every run again, whatever is known of it.
     note : callable, optional
@@ -78,11 +78,10 @@ class Scan:
         failed: dict[str, CopilotError] = {}
         found: dict[str, AnalysisResult] = {i: AnalysisResult(stored) for i, stored in known.items()}
         todo = [run for run in self._runs if run.run_id not in known]
-        for part in _batches(self._read(todo, progress), TOGETHER):
-            histories = {run.run_id: history for run, history in part if isinstance(history, RunHistory)}
-            failed.update({run.run_id: h for run, h in part if isinstance(h, CopilotError)})
-            self._histories.update(histories)
-            found.update(self._judged(histories))
+        for part in self._judge(todo, self._subjects, progress):
+            failed.update({run_id: h for run_id, h, _ in part if isinstance(h, CopilotError)})
+            self._histories.update({run_id: h for run_id, h, _ in part if isinstance(h, RunHistory)})
+            found.update(self._kept({run_id: result for run_id, _, result in part if result is not None}))
         if self._cache:
             self._cache.tidy()
         results = AnalysisList(found[run.run_id] for run in self._runs if run.run_id in found)
@@ -108,14 +107,12 @@ class Scan:
         marks = {run_id: mark for run_id, mark in self._marks.items() if mark}
         return self._cache.load(marks) if self._cache and marks and not self._refresh else {}
 
-    def _judged(self, histories: Mapping[str, RunHistory]) -> dict[str, AnalysisResult]:
-        """Analyses of these, kept in the cache rather than in memory where it has them."""
-        subjects = [self._subjects[run_id] for run_id in histories]
-        results = dict(zip(histories, self._judge(list(histories.values()), subjects), strict=True))
-        if self._cache:
-            self._cache.save(self._marks, {i: r.parts() for i, r in results.items() if self._marks[i]})
-            stored = self._cache.load({i: self._marks[i] for i in results if self._marks[i]})
-            results.update({i: AnalysisResult(one) for i, one in stored.items()})
+    def _kept(self, results: dict[str, AnalysisResult]) -> dict[str, AnalysisResult]:
+        """The same, kept in the cache rather than in memory where it takes them."""
+        marks = {run_id: self._marks[run_id] for run_id in results if self._marks[run_id]}
+        if self._cache and marks:
+            self._cache.save(marks, {run_id: results[run_id].parts() for run_id in marks})
+            results.update({run_id: AnalysisResult(stored) for run_id, stored in self._cache.load(marks).items()})
         return results
 
     def _compare(self, results: AnalysisList, fields: Mapping[str, Any]) -> Comparison:
@@ -190,7 +187,7 @@ def _hashed(*told: Any) -> str:
     return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """The items, `size` at a time."""
     left = iter(items)
     while batch := list(islice(left, size)):

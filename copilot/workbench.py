@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from copilot.core.history import RunHistory
     from copilot.integrations.mlflow_client import MlflowSource, RunInfo
     from copilot.results import AnalysisList, AnalysisResult
+    from copilot.scanning import Judged
     from copilot.store import Store
 
 Progress = Callable[[float, str], None] | None
+SENT_TOGETHER = 100  # runs that a worker of a cluster gets at a time
 _NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "dvc", "torch")
 
 
@@ -141,6 +143,7 @@ class Workbench:
         """Read, analyse and compare runs (`together`: fields of `RunGroup`); those without readable curves are told."""
         from copilot.scanning import Scan
 
+        on_cluster = self.settings.executor.kind == "dask"
         errors = {run_id: run for run_id, run in runs.items() if isinstance(run, CopilotError)}
         listed = [run for run in runs.values() if not isinstance(run, CopilotError)]
         scan = Scan(
@@ -149,7 +152,7 @@ class Workbench:
             settings=self.settings,
             checks=self.checks,
             comparison_checks=self.comparison_checks,
-            judge=lambda histories, subjects: self._analyse(histories, [{"kind": "run", **own} for own in subjects]),
+            judge=partial(self._judged_on_cluster if on_cluster else self._judged_here, refresh),
             refresh=refresh,
             note=self.note,
         )
@@ -160,6 +163,35 @@ class Workbench:
         results.failed.update({run_id: str(error) for run_id, error in errors.items()})
         results.comparison = scan.compared(results, together)
         return results
+
+    def _judged_here(
+        self, refresh: bool, runs: Sequence[RunInfo], subjects: Mapping[str, Mapping[str, Any]], progress: Progress
+    ) -> Iterator[list[Judged]]:
+        """Runs read and judged, part by part."""
+        from copilot.core.analysis import TOGETHER
+        from copilot.scanning import batches
+
+        names = self.settings.metrics.rules
+        patterns = {"train_pattern": names.train, "val_pattern": names.val}
+        read = self.source.read(runs, **patterns, progress=progress, refresh=refresh)
+        for part in batches(read, TOGETHER):
+            whole = {run.run_id: h for run, h in part if not isinstance(h, CopilotError)}
+            analysed = self._analyse(list(whole.values()), [{"kind": "run", **subjects[run_id]} for run_id in whole])
+            results = dict(zip(whole, analysed, strict=True))
+            yield [(run.run_id, history, results.get(run.run_id)) for run, history in part]
+
+    def _judged_on_cluster(
+        self, refresh: bool, runs: Sequence[RunInfo], subjects: Mapping[str, Mapping[str, Any]], progress: Progress
+    ) -> Iterator[list[Judged]]:
+        """The same on the workers of the Dask cluster that the settings name."""
+        from copilot.scanning import batches
+        from copilot.utils.parallel import parallel_map
+
+        parts = [(part, {r.run_id: subjects[r.run_id] for r in part}) for part in batches(runs, SENT_TOGETHER)]
+        work, executor = partial(judge_part, self.settings, refresh), self.settings.executor
+        yield from parallel_map(
+            work, parts, executor=executor, progress=progress, unit=f"parts of {SENT_TOGETHER} runs"
+        )
 
     def _analyse(
         self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()
@@ -178,6 +210,14 @@ class Workbench:
             extra=extra,
         )
         return AnalysisList(AnalysisResult(d) for d in documents)
+
+
+def judge_part(
+    settings: Settings, refresh: bool, part: tuple[Sequence[RunInfo], Mapping[str, Mapping[str, Any]]]
+) -> list[Judged]:
+    """Read and judge some runs in another process, which reaches the store by itself."""
+    bench = Workbench(settings)
+    return [judged for judged_part in bench._judged_here(refresh, *part, None) for judged in judged_part]
 
 
 def _versions() -> dict[str, str]:

@@ -6,7 +6,6 @@ It only reads; the one exception is `MlflowSource.write_back`.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,8 +16,9 @@ from copilot.core.findings import Analysis
 from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
+from copilot.errors import CopilotError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import parse_address
+from copilot.integrations.mlflow.model_uris import resolve
 from copilot.integrations.mlflow.records import (
     ArtifactInfo,
     ExperimentInfo,
@@ -26,11 +26,10 @@ from copilot.integrations.mlflow.records import (
     RegisteredModel,
     ResolvedModel,
     RunInfo,
-    Store,
-    is_run_id,
     iso_time,
     nearest,
 )
+from copilot.integrations.mlflow.stores import Store, open_store
 from copilot.integrations.mlflow.write_back import write_back
 from copilot.utils.config import MlflowSettings
 from copilot.utils.name_rules import Patterns
@@ -51,7 +50,6 @@ __all__ = [
 ]
 
 AT_ONCE = 4  # requests; more do not make a server faster
-MODEL_FORMS = "Use a run id, runs:/RUN_ID/model, models:/NAME/VERSION, models:/NAME@ALIAS or models:/m-ID."
 _GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 
 
@@ -321,17 +319,7 @@ class MlflowSource:
         NotFoundError
             There is no such run, model, version or alias.
         """
-        text = model_or_run.strip()
-        if match := re.fullmatch(r"runs:/+([^/]+)(/.*)?", text):
-            return ResolvedModel(self.run(match[1]).run_id, text if match[2] else None)
-        if match := re.fullmatch(r"models:/+(m-[0-9A-Za-z]+)(/.*)?", text):
-            return ResolvedModel(self._store.run_of_logged_model(match[1]), text)
-        if match := re.fullmatch(r"models:/+([^/@]+)(?:/([^/@]+)|@([^/@]+))?", text):
-            return self._registered(text, *match.groups())
-        if not is_run_id(text):
-            raise InputError(f"'{clean_text(text, 80)}' is neither a run id nor a model URI.", MODEL_FORMS)
-        info = self.run(text)
-        return ResolvedModel(info.run_id, next(iter(info.model_uris), None))
+        return resolve(self._store, model_or_run)
 
     @cached_property
     def cache_folder(self) -> Path | None:
@@ -353,19 +341,7 @@ class MlflowSource:
 
     @cached_property
     def _store(self) -> Store:
-        address = parse_address(self._settings.tracking_uri)
-        # Each is loaded when it is needed: the server's brings in MLflow, which takes seconds.
-        if address.kind == "sqlite":
-            from copilot.integrations.mlflow.sqlite_store import SqliteStore
-
-            return SqliteStore(Path(address.place), address.public)
-        if address.kind == "folder":
-            from copilot.integrations.mlflow.folder_store import FolderStore
-
-            return FolderStore(Path(address.place), address.public)
-        from copilot.integrations.mlflow.server_store import ServerStore
-
-        return ServerStore(address.place, address.public, self._settings)
+        return open_store(self._settings)
 
     def _experiment_id(self, experiment: str) -> str:
         known = self._store.experiments()
@@ -382,18 +358,6 @@ class MlflowSource:
             f"There is no experiment '{clean_text(experiment, 80)}' in {self.public_uri}.",
             nearest(experiment, [e.name for e in known]),
         )
-
-    def _registered(self, uri: str, name: str, version: str | None, alias: str | None) -> ResolvedModel:
-        model = self._store.registered_model(name)
-        if model is None:
-            known = [m.name for m in self.registered_models()]
-            raise NotFoundError(f"There is no registered model '{clean_text(name, 80)}'.", nearest(name, known))
-        found = next((v for v in model.versions if _is_meant(v, version, alias)), None)
-        if found is None:
-            asked = f"alias '{alias}'" if alias else f"version '{version}'" if version else "version"
-            versions = ", ".join("@".join([v.version, *v.aliases]) for v in model.versions[:8]) or "none"
-            raise NotFoundError(f"{model.name} has no {clean_text(asked, 80)}.", f"Its versions: {versions}.")
-        return ResolvedModel(found.run_id, f"models:/{name}/{found.version}", model.name, found.version)
 
 
 def _as_history(
@@ -418,9 +382,3 @@ def _as_history(
 
 def _is_wanted(name: str, train: Patterns, val: Patterns) -> bool:
     return name.lower() in EPOCH_NAMES or parse_metric_name(clean_text(name), train, val) is not None
-
-
-def _is_meant(version: ModelVersion, asked: str | None, alias: str | None) -> bool:
-    if alias:
-        return alias in version.aliases
-    return asked in (None, "latest", version.version) or (asked or "").lower() == version.stage.lower()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Section(BaseModel):
@@ -14,3 +14,6 @@ class Section(BaseModel):
 def as_list(value: Any) -> Any:
     """A lone text as a list of one."""
     return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[list[str], BeforeValidator(as_list)]

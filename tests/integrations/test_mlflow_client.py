@@ -67,7 +67,13 @@ def test_an_old_sqlite_file_is_read_and_not_changed(old):
     assert loss.train.tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert loss.bad_val.tolist() == [False, False, True, False]
     assert store.subjects([run]) == {
-        RUN: {"run_id": RUN, "run_name": "evening run", "experiment": "old", "finished_at": "2022-08-08T23:07:40+00:00"}
+        RUN: {
+            "run_id": RUN,
+            "run_name": "evening run",
+            "experiment": "old",
+            "finished_at": "2022-08-08T23:07:40+00:00",
+            "tracking_uri": f"sqlite:///{old}",
+        }
     }
 
 
@@ -398,7 +404,9 @@ def test_server_file_and_folder_read_alike(server, tmp_path, monkeypatch):
     assert over_http.registered_models() == from_file.registered_models()
     both = [store.histories([ids["parent"], ids["child"]]) for store in (over_http, from_file)]
     assert [series_of(h) for h in both[0].values()] == [series_of(h) for h in both[1].values()]
-    assert over_http.subjects([parent]) == from_file.subjects([parent])
+    told = [store.subjects([parent])[ids["parent"]] for store in (over_http, from_file)]
+    assert [subject.pop("tracking_uri") for subject in told] == [server, f"sqlite:///{tmp_path}/mlflow.db"]
+    assert told[0] == told[1]
     now = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
     assert now == environment, "the process's own MLflow must keep its settings"
 

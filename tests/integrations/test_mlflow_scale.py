@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -159,6 +160,32 @@ def test_a_file_store_sees_every_late_point(made, own):
     assert len(again.comparison.runs) == 230
 
 
+def test_a_dask_cluster_gives_what_this_machine_gives(made, own, tmp_path):
+    script = (
+        "import sys, json; from copilot import CopilotAnalyzer; from copilot.utils.config import Settings\n"
+        "if __name__ == '__main__':\n"
+        "    kind = {'kind': sys.argv[3], 'workers': 2} if sys.argv[3] == 'dask' else 'local'\n"
+        "    settings = Settings(mlflow={'tracking_uri': sys.argv[1], 'cache': False}, executor=kind)\n"
+        "    results = CopilotAnalyzer(settings).scan(sys.argv[2])\n"
+        "    told = [[r.subject.run_id, r.summary, [e.value for e in r.evidence]] for r in results]\n"
+        "    print(json.dumps([told, sorted(results.failed), len(results.comparison.runs)]))\n"
+    )
+    (tmp_path / "scan.py").write_text(script)
+    found = [
+        subprocess.run(
+            [sys.executable, "scan.py", f"sqlite:///{own}", made.experiment, kind],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=True,
+        ).stdout
+        for kind in ("local", "dask")
+    ]
+    assert found[0] == found[1]
+    assert json.loads(found[1])[2] == 230
+
+
 def test_settings_and_the_runs_own_words_count(made, own):
     uri = f"sqlite:///{own}"
     first = analyzer(uri).scan(made.experiment, limit=5)
@@ -212,7 +239,7 @@ def test_a_server_that_dies_in_the_middle(made, own, free_port, monkeypatch):
         assert time.monotonic() - started < 90
     assert 50 <= len(part) < 230
     assert len(part) + len(part.failed) == 230
-    assert len(set(part.failed.values())) == 1
+    assert all("Nothing listens" in why or "does not answer any more" in why for why in part.failed.values())
     with serve(own, port) as (url, _):
         asked: list[int] = []
         read = server_histories.ServerHistories.read

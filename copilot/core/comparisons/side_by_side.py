@@ -114,7 +114,7 @@ def _places(member: GroupMember, axis: Axis) -> np.ndarray | None:
         steps = history.steps
         return history.epochs if steps is None else np.maximum.accumulate(steps)
     times = history.times
-    if times is None or not np.isfinite(times).all() or (history.n_epochs > 1 and np.ptp(times) == 0):
+    if times is None or not np.isfinite(times).all():
         return None
     first = float(times.min())
     # Curves that were logged before their run began were brought in from elsewhere, with times of their own.
@@ -125,9 +125,7 @@ def _places(member: GroupMember, axis: Axis) -> np.ndarray | None:
 def _why_not(axis: Axis, member: GroupMember) -> str:
     if not member.history.n_epochs:
         return "It logged no curves."
-    if member.history.times is None:
-        return "It has no times."
-    return "All its values carry one time." if axis == "time" else "It has no place on this axis."
+    return "It has no times." if axis == "time" else "It has no place on this axis."
 
 
 def _quantity(group: RunGroup, name: str, places: Sequence[np.ndarray | None], axis: Axis) -> QuantityBeside | None:

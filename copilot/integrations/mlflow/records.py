@@ -7,15 +7,15 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, NotFoundError
+from copilot.errors import NotFoundError
 from copilot.utils.validators import clean_text, without_credentials
 
 NAME_LENGTH = 200
@@ -129,50 +129,6 @@ class ResolvedModel:
     model_uri: str | None
     name: str | None = None
     version: str | None = None
-
-
-class Store(Protocol):
-    """What the three readers have in common.
-
-    `caches` tells whether reading curves again costs more than keeping a copy of them; `together` is how many runs to
-    ask for in one call of `series`.
-    """
-
-    caches: bool
-    together: int
-
-    def experiments(self) -> list[ExperimentInfo]: ...
-
-    def runs(self, experiment_id: str, limit: int | None, newest_first: bool) -> list[RunInfo]: ...
-
-    def run(self, run_id: str) -> RunInfo: ...
-
-    def series(
-        self, runs: Sequence[RunInfo], wanted: Callable[[str], bool]
-    ) -> Iterator[tuple[RunInfo, list[LoggedSeries] | CopilotError]]:
-        """Each run with its metrics, or why it cannot be read; metrics that are not `wanted` come without values."""
-
-    def artifacts(self, run_id: str, path: str) -> list[ArtifactInfo]:
-        """What is in one folder of a run's artifacts, by name; an empty `path` is the topmost."""
-
-    def set_tags(self, run_id: str, tags: Mapping[str, str | None]) -> None:
-        """Set these tags of a run; None takes one away. Others stay as they are."""
-
-    def put_artifact(self, run_id: str, path: str, content: bytes) -> None:
-        """Write one file among a run's artifacts."""
-
-    def registered_models(self) -> list[RegisteredModel]: ...
-
-    def registered_model(self, name: str) -> RegisteredModel | None: ...
-
-    def run_of_logged_model(self, model_id: str) -> str | None:
-        """The run that logged an MLflow 3 model.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such model.
-        """
 
 
 def make_run(

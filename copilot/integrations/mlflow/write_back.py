@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copilot.core.findings import Analysis
 from copilot.errors import CopilotError
-from copilot.integrations.mlflow.records import Store
+from copilot.integrations.mlflow.stores import Store
 
 PREFIX = "copilot."
 WRITTEN_LAST = f"{PREFIX}analyzed_at"

