@@ -16,7 +16,7 @@ from copilot.core.findings import Analysis
 from copilot.core.history import RunHistory
 from copilot.core.naming import parse_metric_name
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, NotFoundError, ToolError
+from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import parse_address
 from copilot.integrations.mlflow.model_uris import resolve
 from copilot.integrations.mlflow.records import (
