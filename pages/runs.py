@@ -7,9 +7,9 @@ from copilot.ui.compare_bar import compare_bar
 from copilot.ui.failed_runs import failed_runs
 from copilot.ui.frame import PAGE
 from copilot.ui.history_drop import history_drop
-from copilot.ui.notices import guard, notice, plain
+from copilot.ui.notices import guard, notice
 from copilot.ui.pickers import no_store, pick_experiment
-from copilot.ui.run_table import counts, filters, pick_order, run_table
+from copilot.ui.run_table import counts, filters, run_table
 from copilot.ui.scans import Scanned, older_runs, read_again, scanned
 from copilot.ui.together import together
 
@@ -18,14 +18,17 @@ def show() -> None:
     if not state.settings().mlflow.tracking_uri:
         no_store()
         return
-    name = pick_experiment()
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="runs-head")
+    with row:
+        name = pick_experiment()
     if name is None:
         notice(
             "inbox", "No experiments yet", "This store is empty. Log a run with MLflow, or start `mlops-copilot demo`."
         )
         return
     found = scanned(name)
-    headline(name, found)
+    with row:
+        headline(name, found)
     if not found.results:
         notice("inbox", "No runs with curves", "This experiment has no run that logged a metric by epoch.")
     else:
@@ -43,8 +46,8 @@ def headline(name: str, found: Scanned) -> None:
     attention = sum(r.diagnosis.verdict != "healthy" for r in found.results)
     many = "1 run" if len(found.results) == 1 else f"{len(found.results):,} runs"
     needs = "needs" if attention == 1 else "need"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs-headline"):
-        st.caption(f"{plain(name)} · {many} · {attention:,} {needs} attention", width="content")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.caption(f"{many} · {attention:,} {needs} attention", width="content")
         st.button(
             "Read again",
             icon=":material/refresh:",
@@ -59,11 +62,10 @@ def headline(name: str, found: Scanned) -> None:
 @st.fragment
 def table(found: Scanned) -> None:
     """The table; opens a clicked run, or the comparison of the ticked ones. A filter redraws nothing but this."""
-    kept = filters(found.frame)
+    kept, order = filters(found.frame, found.results.comparison)
     if kept.empty:
         notice("filter_alt_off", "No run matches", "Clear the search, or pick other verdicts.")
         return
-    order = pick_order(found.results.comparison)
     picked = run_table(kept, found.board(order) if order else ())
     if picked.opened:
         st.switch_page(PAGE["run"], query_params=state.link(picked.opened))

@@ -17,7 +17,8 @@ from copilot.reporting.palette import VERDICT_STYLES
 from copilot.reporting.words import quantity_name, verdict_label
 from copilot.ui.run_frame import ATTENTION, ID, NAME, chip, matching, ranked, shown
 
-_ROW = 38  # pixels
+ROW, TALL = 38, 640  # pixels
+MOST_ROWS = 15  # more are scrolled to
 
 
 def counts(verdicts: Iterable[str]) -> None:
@@ -30,14 +31,16 @@ def counts(verdicts: Iterable[str]) -> None:
             st.metric(label, f"{many[verdict]:,}", border=True, width="stretch")
 
 
-def filters(frame: pd.DataFrame) -> pd.DataFrame:
-    """Pills by verdict and a search over names, ids, verdicts and causes."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+def filters(frame: pd.DataFrame, compared: Comparison | None) -> tuple[pd.DataFrame, Order | None]:
+    """Pills by verdict, the order, and a search over names, ids, verdicts and causes; the rows that are left."""
+    left, middle, right = st.columns([4, 3.2, 3], vertical_alignment="top")
     there = set(frame["verdict"])
     present = [verdict for verdict in ATTENTION if verdict in there]
     wanted = left.pills("Verdict", present, selection_mode="multi", format_func=verdict_label, key="verdict-filter")
+    with middle:
+        order = pick_order(compared)
     text = right.text_input("Search", placeholder="Name, run id, cause", key="run-search", icon=":material/search:")
-    return matching(frame, wanted, text)
+    return matching(frame, wanted, text), order
 
 
 def pick_order(compared: Comparison | None) -> Order | None:
@@ -73,8 +76,8 @@ def run_table(frame: pd.DataFrame, board: Sequence[LeaderboardRow] = ()) -> Pick
         selection_mode=["multi-row", "single-cell"],
         column_config=_columns() | _board_columns(board),
         placeholder="",
-        height=min(_ROW * (len(rows) + 1) + 2, 640),
-        row_height=_ROW,
+        height="content" if len(rows) <= MOST_ROWS else TALL,
+        row_height=ROW,
         key=_table_key(rows[ID]),
         alt="Runs with verdict, confidence, gap, best epoch, onset, validation curve and likely cause",
     ).selection
@@ -105,9 +108,7 @@ def _board_columns(board: Sequence[LeaderboardRow]) -> dict:
 
 def verdict_column(width: int = 130) -> object:
     """A chip a verdict: glyph, word and colour."""
-    dark = st.context.theme.type == "dark"
-    styles = [VERDICT_STYLES[verdict] for verdict in ATTENTION]
-    colours = [style.dark if dark else style.light for style in styles]
+    colours = [VERDICT_STYLES[verdict].light for verdict in ATTENTION]  # also on dark: the words are white
     return st.column_config.MultiselectColumn(width=width, options=[chip(v) for v in ATTENTION], color=colours)
 
 
