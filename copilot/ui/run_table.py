@@ -67,7 +67,7 @@ def run_table(frame: pd.DataFrame, board: Sequence[LeaderboardRow] = ()) -> Pick
 
     With a `board` its order and its values are shown, else what needs attention comes first.
     """
-    rows = ranked(frame, board) if board else frame
+    rows = (ranked(frame, board) if board else frame).reset_index(drop=True)  # else the index is sent along
     # No Styler: it costs seconds for thousands of rows.
     selected = st.dataframe(
         shown(rows),

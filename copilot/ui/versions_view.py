@@ -83,8 +83,8 @@ def sentences(found: Comparison) -> None:
     rest = [(row, row.reason or row.sentence) for row in rows if row.version not in told]
     rest = [(row, text) for row, text in rest if text]
     if rest:
-        many = "One more version" if len(rest) == 1 else f"{len(rest)} more versions"
-        with st.expander(f"What is known of {many.lower()}", icon=":material/info:"):
+        label = "About the other versions" if told else "About the versions"
+        with st.expander(label, icon=":material/info:", expanded=not any(row.best_value for row in rows)):
             for row, text in rest:
                 st.markdown(f"- Version {plain(row.version)}: {_spaced(text)}")
 
