@@ -5,8 +5,9 @@ import streamlit as st
 from copilot.results import AnalysisList
 from copilot.ui import compare_view, state
 from copilot.ui.compare_picker import MAX_RUNS, axis, baseline_id, choose_runs, pick_axis, pick_baseline
+from copilot.ui.failed_runs import failed_runs
 from copilot.ui.frame import PAGE
-from copilot.ui.notices import guard, notice, plain
+from copilot.ui.notices import guard, notice
 from copilot.ui.pickers import no_store
 from copilot.ui.together import together
 
@@ -24,20 +25,12 @@ def show() -> None:
     results = state.compare(ids, baseline_id(ids), axis())
     if len(named) > MAX_RUNS:
         st.caption(f"The first {MAX_RUNS} of {len(named)} runs are shown.")
-    failed(results)
+    failed_runs(results, "read", expanded=len(results) < 2)
     if len(results) < 2:
         st.caption("Only one of the runs can be shown, and a comparison takes two. Choose another.")
         choose_runs({r.subject.run_id: r.subject.run_name or "" for r in results}, results.failed)
         return
     compared(results)
-
-
-def failed(results: AnalysisList) -> None:
-    if results.failed:
-        many = "One run" if len(results.failed) == 1 else f"{len(results.failed)} runs"
-        with st.expander(f"{many} could not be read", icon=":material/warning:", expanded=len(results) < 2):
-            for run, reason in results.failed.items():
-                st.markdown(f"- `{plain(run)}`: {plain(reason)}")
 
 
 def compared(results: AnalysisList) -> None:

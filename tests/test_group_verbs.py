@@ -8,24 +8,14 @@ import pytest
 
 from copilot import CopilotAnalyzer, Settings
 from copilot.errors import InputError, NotFoundError
-from tests.integrations.mlflow_stores import write_cross_validation
+from tests.integrations.mlflow_stores import write_registry
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
     """A store with a registered model of five versions; its address and the runs by name."""
-    from mlflow import MlflowClient
-
     uri = f"sqlite:///{tmp_path_factory.mktemp('registry') / 'mlflow.db'}"
-    runs, client = write_cross_validation(uri), MlflowClient(uri)
-    for name in ("digit-net", "new-net", "lost-net"):
-        client.create_registered_model(name)
-    for run in ("better", "worse", "childless", "fold 1"):
-        client.create_model_version("digit-net", "s3://nowhere/model", runs[run])
-    client.create_model_version("digit-net", "s3://nowhere/model")
-    client.create_model_version("lost-net", "s3://nowhere/model", runs["childless"])
-    client.set_registered_model_alias("digit-net", "champion", 2)
-    return uri, runs
+    return uri, write_registry(uri)
 
 
 @pytest.fixture

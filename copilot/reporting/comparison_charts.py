@@ -29,7 +29,7 @@ _CLEAR = "rgba(0,0,0,0)"
 LEGEND_UP_TO = 8  # runs; the legend of more would be larger than the chart, and the table shows the same marks
 _LEGEND_NAME = 28  # characters
 _TITLES: dict[Axis, str] = {"epoch": "epoch", "step": "step", "time": "{} since the start of the run"}
-_LOG_FROM = 30  # a parameter whose largest value is this many times its smallest lies on a log axis
+LOG_FROM = 30  # a parameter whose largest value is this many times its smallest lies on a log axis
 
 
 def overlay_figure(
@@ -66,7 +66,7 @@ def overlay_figure(
         _add_best(figure, quantity, run, mark, per, dark, beside.unit)
     shown = [side for run in quantity.runs for side in ((run.train, run.val) if training else (run.val,))]
     positive = all(v is None or v > 0 for side in shown for v in side)
-    _lay_out(figure, colours, _TITLES[beside.axis].format(unit))
+    lay_out(figure, colours, _TITLES[beside.axis].format(unit))
     figure.update_layout(showlegend=len(quantity.runs) <= LEGEND_UP_TO)
     figure.update_yaxes(
         title=escape(axis_label(quantity.quantity).removesuffix(" (%)")),
@@ -104,12 +104,12 @@ def setting_figure(
             y=[y],
             name=escape(run.label[:_LEGEND_NAME]),
             mode="markers",
-            marker={"color": _colour(mark, dark), "symbol": mark.symbol, "size": 12},
+            marker={"color": colour_of(mark, dark), "symbol": mark.symbol, "size": 12},
             hovertemplate=f"{escape(run.label)}<br>{escape(setting)} {escape(value[:40])}<br>{said}<extra></extra>",
             showlegend=False,
         )
-    _lay_out(figure, colours, escape(setting))
-    wide = numeric and min(numbers) > 0 and max(numbers) > _LOG_FROM * min(numbers)
+    lay_out(figure, colours, escape(setting))
+    wide = numeric and min(numbers) > 0 and max(numbers) > LOG_FROM * min(numbers)
     figure.update_xaxes(type="log" if wide else "linear" if numeric else "category")
     name = quantity_name(quantity.quantity)
     figure.update_yaxes(
@@ -149,8 +149,8 @@ def _add_curve(
         name=escape(run.label[:_LEGEND_NAME]),
         customdata=said,
         mode="markers" if single else "lines",
-        line={"color": _colour(mark, dark), **look},
-        marker={"color": _colour(mark, dark), "symbol": mark.symbol, "size": 7},
+        line={"color": colour_of(mark, dark), **look},
+        marker={"color": colour_of(mark, dark), "symbol": mark.symbol, "size": 7},
         opacity=1 if solid else 0.75,
         hovertemplate=f"{escape(run.label)}<br>%{{customdata}}<extra></extra>",
         legendgroup=str(run.run_id),
@@ -171,8 +171,8 @@ def _add_best(
         y=[run.val_values.best],
         name=escape(run.label[:_LEGEND_NAME]),
         mode="lines+markers",
-        line={"color": _colour(mark, dark), "width": 2},
-        marker={"color": _colour(mark, dark), "symbol": mark.symbol, "size": 11},
+        line={"color": colour_of(mark, dark), "width": 2},
+        marker={"color": colour_of(mark, dark), "symbol": mark.symbol, "size": 11},
         hovertemplate=f"{escape(run.label)}<br>best {best} {place}<extra></extra>",
         legendgroup=str(run.run_id),
     )
@@ -214,11 +214,13 @@ def _time_unit(axis: Sequence[float]) -> tuple[float, str]:
     return next(((s, name) for s, name in ((3600.0, "hours"), (60.0, "minutes")) if longest >= 3 * s), (1.0, "seconds"))
 
 
-def _colour(mark: RunMark, dark: bool) -> str:
+def colour_of(mark: RunMark, dark: bool) -> str:
+    """The colour of a run on the page."""
     return mark.dark if dark else mark.light
 
 
-def _lay_out(figure: Figure, colours: ChartColours, x_title: str) -> None:
+def lay_out(figure: Figure, colours: ChartColours, x_title: str) -> None:
+    """What charts of runs have in common: transparent, small margins, quiet grid."""
     figure.update_layout(
         margin={"l": 8, "r": 8, "t": 12, "b": 8},
         hovermode="closest",

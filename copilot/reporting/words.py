@@ -102,7 +102,7 @@ def with_unit(value: float | str | bool, unit: str, *, difference: bool = False)
     if not math.isfinite(value):
         return number(value)
     if unit == "fraction":
-        return f"{value * 100:.1f} points" if difference else f"{value * 100:.1f} %"
+        return f"{value * 100:z.1f} points" if difference else f"{value * 100:.1f} %"
     if unit == "epoch":
         return epoch_text(value)
     if unit == "%":

@@ -78,7 +78,7 @@ def _header(store: Store, result: AnalysisResult, run: str, shown: str | None) -
     """What the chat is about, and its conversations."""
     from copilot.ui.frame import PAGE
 
-    name, verdict = plain(result.analysis.subject.run_name or "This run", 60), result.diagnosis.verdict
+    name, verdict = plain(result.subject.run_name or "This run", 60), result.diagnosis.verdict
     style, known = VERDICT_STYLES[verdict], store.list_conversations(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chat-header"):
         st.page_link(PAGE["run"], label=f"**{name}**", icon=":material/show_chart:", query_params=state.link(run))

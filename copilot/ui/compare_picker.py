@@ -10,6 +10,7 @@ from copilot.core.comparisons.document import AXES
 from copilot.ui import state
 from copilot.ui.notices import notice
 from copilot.ui.pickers import pick_experiment
+from copilot.ui.scans import limit
 from copilot.utils.names import distinct
 from copilot.utils.validators import clean_text
 
@@ -27,7 +28,7 @@ def choose_runs(names: Mapping[str, str], gone: Collection[str] = ()) -> None:
             "inbox", "No experiments yet", "This store is empty. Log a run with MLflow, or start `mlops-copilot demo`."
         )
         return
-    found = {r.run_id: clean_text(r.name, 60) for r in state.runs(experiment)}
+    found = {r.run_id: clean_text(r.name, 60) for r in state.runs(experiment, limit(experiment))}
     chosen = [i for i in state.compared_ids() if i not in gone]
     options = distinct({**found, **{i: names.get(i) or found.get(i) or clean_text(i, 60) for i in chosen}})
     if len(options) < 2:

@@ -20,6 +20,7 @@ from copilot.core.comparisons.leaderboard import ORDERS, leaderboard
 from copilot.core.naming import is_fraction
 from copilot.reporting.comparison_charts import LEGEND_UP_TO, overlay_figure, setting_figure
 from copilot.reporting.palette import VERDICT_STYLES, run_mark
+from copilot.reporting.parallel_chart import MAX_SETTINGS, parallel_figure
 from copilot.reporting.words import (
     difference_text,
     duration_text,
@@ -211,6 +212,8 @@ def against(beside: SideBySide, quantity: QuantityBeside) -> None:
     if len(beside.labels) < _POINTS_FROM or not names or not any(run.val_values for run in quantity.runs):
         return
     st.subheader("What came of it", anchor=False)
+    if len(names) > 1:
+        _parallel(beside, quantity, names)
     setting = st.selectbox("Parameter", names, key="compare-setting", width=260)
     dark = st.context.theme.type == "dark"
     kinds = ["best", *(["gap"] if any(run.gap_at_best is not None for run in quantity.runs) else [])]
@@ -220,3 +223,17 @@ def against(beside: SideBySide, quantity: QuantityBeside) -> None:
             figure.update_layout(height=300)
             what = "Gap" if by == "gap" else "Best value"
             st.plotly_chart(figure, config=_CONFIG, key=f"compare-by-{by}", alt=f"{what} against {setting}")
+
+
+def _parallel(beside: SideBySide, quantity: QuantityBeside, names: Sequence[str]) -> None:
+    figure = parallel_figure(beside, quantity, names, dark=st.context.theme.type == "dark")
+    figure.update_layout(height=380)
+    with st.container(key="parallel"):  # scrolled sideways on a phone
+        st.plotly_chart(
+            figure,
+            config=_CONFIG | {"displayModeBar": False},
+            key="compare-parallel",
+            alt="Parameters of each run with its best value and gap",
+        )
+    left = f" {len(names) - MAX_SETTINGS} more parameters differ." if len(names) > MAX_SETTINGS else ""
+    st.caption(f"A line is a run, with the mark of the table above. At the right, higher is better.{left}")

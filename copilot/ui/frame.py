@@ -15,6 +15,7 @@ _SCREENS = (
     ("runs", "Runs", "table_rows"),
     ("run", "Run", "show_chart"),
     ("compare", "Compare", "compare_arrows"),
+    ("models", "Models", "deployed_code_history"),
     ("model_checks", "Model checks", "fact_check"),
     ("data", "Data", "database"),
     ("research", "Research", "menu_book"),
@@ -38,6 +39,8 @@ _STYLE = """
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: .9rem; padding-right: .9rem; }
   .st-key-header [data-testid="stPageLink-NavLink"] { padding: .15rem .3rem; }
+  .st-key-parallel { overflow-x: auto; }
+  .st-key-parallel > * { min-width: 40rem; }
   .st-key-pictures { flex-wrap: nowrap; overflow-x: auto; }
   .st-key-verdict-counts { gap: .4rem; }
   .st-key-verdict-counts > * { min-width: 7.2rem; }

@@ -39,7 +39,7 @@ def search_box() -> None:
     idea = taken(_IDEA)
     _prefill(usual, idea)
     if result:
-        name = plain(result.analysis.subject.run_name or "this run", 80)
+        name = plain(result.subject.run_name or "this run", 80)
         why = f"likely cause: {plain(usual).lower()}" if usual else "nothing needs a remedy, so ask what you like"
         st.markdown(f":material/show_chart: **{name}** · {why}")
     with st.form("search", border=False):
@@ -177,7 +177,7 @@ def _prefill(usual: str, idea: str) -> None:
 def _saved(result: AnalysisResult) -> int | None:
     """The newest saved analysis of the run, whose cause the search takes its terms from."""
     rows = state.analyzer().store.list_analyses(latest_only=True, limit=1000)
-    return next((row.id for row in rows if row.run_id and row.run_id == result.analysis.subject.run_id), None)
+    return next((row.id for row in rows if row.run_id and row.run_id == result.subject.run_id), None)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -7,6 +7,8 @@ import streamlit as st
 from copilot.results import AnalysisResult
 from copilot.ui import state
 from copilot.ui.notices import notice
+from copilot.ui.run_frame import ID, NAME
+from copilot.ui.scans import scanned
 from copilot.utils.names import distinct
 from copilot.utils.validators import clean_text
 
@@ -33,9 +35,10 @@ def pick_run() -> AnalysisResult | None:
     if not state.settings().mlflow.tracking_uri and not opened:
         no_store()
         return None
-    choices = {i: clean_text(r.analysis.subject.run_name) for i, r in opened.items()}
+    choices = {i: clean_text(r.subject.run_name) for i, r in opened.items()}
     if state.settings().mlflow.tracking_uri and (name := pick_experiment()):
-        choices |= {r.analysis.subject.run_id: clean_text(r.analysis.subject.run_name) for r in state.scan(name)}
+        frame = scanned(name).frame
+        choices |= {} if frame.empty else dict(zip(frame[ID], frame[NAME], strict=True))
     if not choices:
         notice(
             "inbox",

@@ -3,52 +3,44 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from copilot.core.comparisons.document import Comparison
 from copilot.core.comparisons.leaderboard import ORDERS, LeaderboardRow, Order
-from copilot.core.findings import VERDICTS
 from copilot.core.naming import is_fraction
 from copilot.reporting.palette import VERDICT_STYLES
-from copilot.reporting.words import cause_label, quantity_name, relative_time, verdict_label
-from copilot.results import AnalysisResult
-from copilot.utils.validators import clean_text
+from copilot.reporting.words import quantity_name, verdict_label
+from copilot.ui.run_frame import ATTENTION, ID, NAME, chip, matching, ranked, shown
 
-_ATTENTION = {"unstable": 0, "overfitting": 1, "underfitting": 2, "inconclusive": 3, "healthy": 4}
+ROW, TALL = 38, 640  # pixels
+MOST_ROWS = 15  # more are scrolled to
 
 
-def counts(results: list[AnalysisResult]) -> None:
+def counts(verdicts: Iterable[str]) -> None:
     """One card a verdict."""
+    many = Counter(verdicts)
     with st.container(horizontal=True, gap="small", key="verdict-counts"):
-        for verdict in sorted(VERDICTS, key=_ATTENTION.get):
+        for verdict in ATTENTION:
             style = VERDICT_STYLES[verdict]
-            number = sum(r.diagnosis.verdict == verdict for r in results)
-            st.metric(
-                f":{style.streamlit}[:material/{style.icon}:] {verdict_label(verdict)}",
-                number,
-                border=True,
-                width="stretch",
-            )
+            label = f":{style.streamlit}[:material/{style.icon}:] {verdict_label(verdict)}"
+            st.metric(label, f"{many[verdict]:,}", border=True, width="stretch")
 
 
-def filters(results: list[AnalysisResult]) -> list[AnalysisResult]:
-    """Pills by verdict and a search over names, ids, causes and findings."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    present = [v for v in sorted(VERDICTS, key=_ATTENTION.get) if any(r.diagnosis.verdict == v for r in results)]
+def filters(frame: pd.DataFrame, compared: Comparison | None) -> tuple[pd.DataFrame, Order | None]:
+    """Pills by verdict, the order, and a search over names, ids, verdicts and causes; the rows that are left."""
+    left, middle, right = st.columns([4, 3.2, 3], vertical_alignment="top")
+    there = set(frame["verdict"])
+    present = [verdict for verdict in ATTENTION if verdict in there]
     wanted = left.pills("Verdict", present, selection_mode="multi", format_func=verdict_label, key="verdict-filter")
-    text = (
-        right.text_input("Search", placeholder="Name, run id, cause", key="run-search", icon=":material/search:")
-        .strip()
-        .lower()
-    )
-    kept = [r for r in results if not wanted or r.diagnosis.verdict in wanted]
-    return [r for r in kept if not text or text in _haystack(r)]
+    with middle:
+        order = pick_order(compared)
+    text = right.text_input("Search", placeholder="Name, run id, cause", key="run-search", icon=":material/search:")
+    return matching(frame, wanted, text), order
 
 
 def pick_order(compared: Comparison | None) -> Order | None:
@@ -64,55 +56,39 @@ def pick_order(compared: Comparison | None) -> Order | None:
 
 
 class Picked(NamedTuple):
-    """What was chosen in the table: the run whose cell was clicked, and the ticked ones."""
+    """What was chosen in the table: the id of the run whose cell was clicked, and names by id of the ticked ones."""
 
     opened: str | None
-    ticked: list[AnalysisResult]
+    ticked: dict[str, str]
 
 
-def run_table(results: list[AnalysisResult], board: Sequence[LeaderboardRow] = ()) -> Picked:
+def run_table(frame: pd.DataFrame, board: Sequence[LeaderboardRow] = ()) -> Picked:
     """Draw the table: a click on a cell opens, ticks gather runs to compare.
 
     With a `board` its order and its values are shown, else what needs attention comes first.
     """
-    rows = {row.run_id: row for row in board}
-    places = {run_id: i for i, run_id in enumerate(rows)}
-    ordered = sorted(
-        results,
-        key=lambda r: (
-            places.get(r.subject.run_id, len(places)),
-            _ATTENTION[r.diagnosis.verdict],
-            -r.diagnosis.confidence,
-        ),
-    )
-    frame = pd.DataFrame([_row(r) | _placed(rows.get(r.subject.run_id)) for r in ordered])
-    frame = frame[["Rank", *frame.columns.drop("Rank")]] if "Rank" in frame else frame
-    shown = frame.drop(columns=[c for c in ("Onset", "Gap", "Best") if frame[c].isna().all()])
+    rows = (ranked(frame, board) if board else frame).reset_index(drop=True)  # else the index is sent along
+    # No Styler: it costs seconds for thousands of rows.
     selected = st.dataframe(
-        shown.style.apply(
-            lambda _: [f"color: {_colour(r)}; font-weight: 600" for r in ordered], subset=["Verdict"]
-        ).format("{:g}", subset=["Best epoch", *(c for c in ("Rank", "Onset") if c in shown)], na_rep=""),
+        shown(rows),
         hide_index=True,
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         column_config=_columns() | _board_columns(board),
         placeholder="",
-        height=min(38 * (len(frame) + 1) + 2, 640),
-        row_height=38,
-        key=_table_key(ordered),
+        height="content" if len(rows) <= MOST_ROWS else TALL,
+        row_height=ROW,
+        key=_table_key(rows[ID]),
         alt="Runs with verdict, confidence, gap, best epoch, onset, validation curve and likely cause",
     ).selection
-    opened = ordered[selected.cells[0][0]].subject.run_id if selected.cells else None
-    return Picked(opened, [ordered[row] for row in selected.rows])
+    opened = rows[ID].iloc[selected.cells[0][0]] if selected.cells else None
+    ticked = rows.iloc[list(selected.rows)]
+    return Picked(opened, dict(zip(ticked[ID], ticked[NAME], strict=True)))
 
 
-def _placed(row: LeaderboardRow | None) -> dict:
-    """What the leaderboard says of a run: by one quantity for all, whatever the diagnosis followed."""
-    if row is None:
-        return {}
-    times = 100 if is_fraction(row.quantity or "") else 1
-    best, gap = (np.nan if v is None else v * times for v in (row.best_value, row.gap))
-    return {"Rank": row.rank, "Best": best, "Best epoch": row.best_epoch, "Gap": gap}
+def _table_key(ids: Iterable[str]) -> str:
+    """Changes with the rows: ticks are kept by position, and must not pass to other runs."""
+    return f"runs-table-{zlib.crc32(' '.join(ids).encode()):08x}"
 
 
 def _board_columns(board: Sequence[LeaderboardRow]) -> dict:
@@ -122,7 +98,7 @@ def _board_columns(board: Sequence[LeaderboardRow]) -> dict:
     share, name = is_fraction(quantity), quantity_name(quantity)
     return {
         "Likely cause": c.TextColumn(width=205),  # makes room for the rank
-        "Rank": c.NumberColumn(width=60, help="Equal values share a rank."),
+        "Rank": c.NumberColumn(format="%d", width=60, help="Equal values share a rank."),
         "Best": c.NumberColumn(f"Best {name}", format="%.1f %%" if share else "%.4g", help="On validation."),
         "Gap": c.NumberColumn(
             format="%.1f pts" if share else "%.3g", width=85, help=f"Of {name}, at the best epoch; positive is worse."
@@ -130,51 +106,25 @@ def _board_columns(board: Sequence[LeaderboardRow]) -> dict:
     }
 
 
-def _table_key(ordered: list[AnalysisResult]) -> str:
-    """Changes with the rows: ticks are kept by position, and must not pass to other runs."""
-    ids = " ".join(str(r.subject.run_id) for r in ordered)
-    return f"runs-table-{zlib.crc32(ids.encode()):08x}"
-
-
-def _colour(result: AnalysisResult) -> str:
-    style = VERDICT_STYLES[result.diagnosis.verdict]
-    return style.dark if st.context.theme.type == "dark" else style.light
-
-
-def _haystack(result: AnalysisResult) -> str:
-    d, s = result.diagnosis, result.subject
-    return " ".join(map(str, (s.run_name, s.run_id, d.verdict, *(cause_label(c.cause) for c in d.causes)))).lower()
-
-
-def _row(result: AnalysisResult) -> dict:
-    d, subject, seen = result.diagnosis, result.subject, result.glance
-    return {
-        "Verdict": f"{VERDICT_STYLES[d.verdict].glyph} {verdict_label(d.verdict)}",
-        "Run": clean_text(subject.run_name or subject.run_id, 60),
-        "Confidence": round(d.confidence, 2),
-        "Gap": np.nan if seen.gap is None else seen.gap * 100,
-        "Best": np.nan if seen.best_value is None else seen.best_value,
-        "Best epoch": d.best_epoch,
-        "Onset": d.onset_epoch,
-        "Validation curve": seen.curve,
-        "Likely cause": "" if d.causes[0].cause == "none" else cause_label(d.causes[0].cause),
-        "Finished": relative_time(subject.finished_at, datetime.now(UTC)) if subject.finished_at else "",
-    }
+def verdict_column(width: int = 130) -> object:
+    """A chip a verdict: glyph, word and colour."""
+    colours = [VERDICT_STYLES[verdict].light for verdict in ATTENTION]  # also on dark: the words are white
+    return st.column_config.MultiselectColumn(width=width, options=[chip(v) for v in ATTENTION], color=colours)
 
 
 def _columns() -> dict:
     c = st.column_config
     return {
-        "Verdict": c.TextColumn(width=125),
+        "Verdict": verdict_column(),
         "Run": c.TextColumn(width=140, help="Click a cell to open its run."),
         "Confidence": c.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=110),
         "Gap": c.NumberColumn(
             format="%.1f pts", width=80, help="Score gap between training and validation at the end, in points of 100."
         ),
         "Best": c.NumberColumn(format="%.3f", width=70, help="Validation value at the best epoch."),
-        "Best epoch": c.NumberColumn(width=85),
-        "Onset": c.NumberColumn(width=65, help="Epoch from which validation gets worse for good."),
+        "Best epoch": c.NumberColumn(format="%.10g", width=85),
+        "Onset": c.NumberColumn(format="%.10g", width=65, help="Epoch from which validation gets worse for good."),
         "Validation curve": c.LineChartColumn(width=130),
         "Likely cause": c.TextColumn(width=275),
-        "Finished": c.TextColumn(width=95),
+        "Finished": c.DatetimeColumn(format="distance", width=105),
     }

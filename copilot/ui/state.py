@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 
 import streamlit as st
 
@@ -10,11 +11,12 @@ from copilot.analyzer import CopilotAnalyzer
 from copilot.errors import CopilotError
 from copilot.jobs import WorkerProcess
 from copilot.results import AnalysisList, AnalysisResult
+from copilot.ui.notices import plain
 from copilot.utils.config import Settings, find_settings_file, load_settings
 from copilot.utils.logging import no_telemetry, set_up_logging
 
-SCAN_LIMIT = 500
 FRESH_S = 30
+_TOLD = "told-notes"  # session
 OPENED = "opened"  # session: histories dropped in, by their id
 
 
@@ -40,7 +42,22 @@ def _analyzer(path: str | None, stamp: float, environment: tuple, tracking_uri: 
     no_telemetry()
     set_up_logging()
     overrides = {"mlflow": {"tracking_uri": tracking_uri}} if tracking_uri else None
-    return CopilotAnalyzer(load_settings(path, overrides))
+    return CopilotAnalyzer(load_settings(path, overrides), note=_notes().append)
+
+
+@st.cache_resource(show_spinner=False)
+def _notes() -> deque[str]:
+    """The last lines for the person, such as that a damaged cache was made anew."""
+    return deque(maxlen=20)
+
+
+def tell_notes() -> None:
+    """Show each line for the person once in a session."""
+    told = st.session_state.setdefault(_TOLD, set())
+    for line in dict.fromkeys(_notes()):
+        if line not in told:
+            told.add(line)
+            st.toast(plain(line), icon=":material/info:", duration="long")
 
 
 def start_worker() -> str | None:
@@ -64,23 +81,13 @@ def run_id() -> str | None:
 
 def link(run: str | None = None) -> dict[str, str]:
     """Query parameters that keep the experiment and the run on the way to another page."""
-    kept = {name: st.query_params[name] for name in ("experiment", "run", "runs") if name in st.query_params}
+    kept = {name: st.query_params[name] for name in ("experiment", "run", "runs", "model") if name in st.query_params}
     return {**kept, "run": run} if run else kept
 
 
 def experiment() -> str | None:
     """The experiment in the address, else the one of the settings."""
     return st.query_params.get("experiment") or settings().mlflow.experiment_name
-
-
-def scan(name: str) -> AnalysisList:
-    """Every run of an experiment, judged; kept for half a minute."""
-    return _scan(key(), name)
-
-
-@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Reading and judging runs...")
-def _scan(key: tuple, name: str) -> AnalysisList:
-    return _analyzer(*key).scan(name, limit=SCAN_LIMIT)
 
 
 def compared_ids() -> tuple[str, ...]:
@@ -99,14 +106,34 @@ def _compare(key: tuple, ids: tuple[str, ...], baseline: str, axis: str) -> Anal
     return _analyzer(*key).compare(ids, baseline=baseline, axis=axis)
 
 
-def runs(name: str) -> list:
-    """The runs of an experiment without their curves, the newest first; kept for half a minute."""
-    return _runs(key(), name)
+def runs(name: str, limit: int) -> list:
+    """The newest runs of an experiment without their curves; kept for half a minute."""
+    return _runs(key(), name, limit)
 
 
 @st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Reading the list of runs...")
-def _runs(key: tuple, name: str) -> list:
-    return _analyzer(*key).source.runs(name, limit=SCAN_LIMIT)
+def _runs(key: tuple, name: str, limit: int) -> list:
+    return _analyzer(*key).source.runs(name, limit=limit)
+
+
+def models() -> list:
+    """The registered models of the store with their versions; kept for half a minute."""
+    return _models(key())
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=8, show_spinner="Reading the registered models...")
+def _models(key: tuple) -> list:
+    return _analyzer(*key).source.registered_models()
+
+
+def history(model: str) -> AnalysisList:
+    """A registered model over its versions; kept for half a minute."""
+    return _history(key(), model)
+
+
+@st.cache_resource(ttl=FRESH_S, max_entries=16, show_spinner="Reading the model's versions...")
+def _history(key: tuple, model: str) -> AnalysisList:
+    return _analyzer(*key).history(model)
 
 
 def result(run: str) -> AnalysisResult:
@@ -131,6 +158,6 @@ def _experiments(key: tuple) -> list:
 
 
 def forget() -> None:
-    """Read everything again."""
-    for cached in (_scan, _compare, _runs, _result, _experiments):
+    """Read all but scans again."""
+    for cached in (_compare, _runs, _result, _experiments, _models, _history):
         cached.clear()

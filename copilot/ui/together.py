@@ -33,7 +33,7 @@ def together(found: Comparison) -> None:
         return
     st.subheader("What the runs say together", anchor=False)
     by = f", compared by validation {plain(quantity_name(found.subject.quantity))}" if found.subject.quantity else ""
-    st.caption(f"{len(found.runs)} runs{by}")
+    st.caption(f"{len(found.runs):,} runs{by}")
     told = sorted((f for f in found.findings if f.state in _SPOKEN), key=_attention)
     left = list(found.recommendations)
     for finding in told:
@@ -53,8 +53,10 @@ def _labels(found: Comparison) -> tuple[str, ...]:
 
 def _baseline(found: Comparison) -> str:
     """The baseline's name, empty where there is none."""
+    if not found.subject.baseline:
+        return ""  # a scan of thousands has none
     named = (n for run, n in zip(found.runs, _labels(found), strict=True) if run.run_id == found.subject.baseline)
-    return next(named, "") if found.subject.baseline else ""
+    return next(named, "")
 
 
 def _attention(finding: Finding) -> tuple[int, int]:

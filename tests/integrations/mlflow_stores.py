@@ -170,3 +170,18 @@ def write_cross_validation(uri: str) -> dict[str, str]:
     }
     better, worse = log("better", 0.92, n_val=2000), log("worse\x1b[31m|<b>", 0.85, n_val=2000)
     return {"parent": parent, **folds, "childless": log("alone"), "better": better, "worse": worse}
+
+
+def write_registry(uri: str) -> dict[str, str]:
+    """`write_cross_validation` and registered models: of five versions, of none, of one without curves."""
+    from mlflow import MlflowClient
+
+    runs, client = write_cross_validation(uri), MlflowClient(uri)
+    for name in ("digit-net", "new-net", "lost-net"):
+        client.create_registered_model(name)
+    for run in ("better", "worse", "childless", "fold 1"):
+        client.create_model_version("digit-net", "s3://nowhere/model", runs[run])
+    client.create_model_version("digit-net", "s3://nowhere/model")
+    client.create_model_version("lost-net", "s3://nowhere/model", runs["childless"])
+    client.set_registered_model_alias("digit-net", "champion", 2)
+    return runs

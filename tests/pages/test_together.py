@@ -18,11 +18,11 @@ def _draw(together: str) -> None:
 def _bar(ids: list[str]) -> None:
     import streamlit as st
 
-    from copilot.ui import state
+    from copilot.ui import scans, state
     from copilot.ui.compare_bar import compare_bar
 
-    runs = {r.analysis.subject.run_id: r for r in state.scan(state.experiment())}
-    asked = compare_bar([runs[i] for i in ids])
+    names = {r.subject.run_id: r.subject.run_name for r in scans.scanned(state.experiment()).results}
+    asked = compare_bar({i: names[i] for i in ids})
     st.write(f"asked for {','.join(asked)}")
 
 
