@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -94,7 +96,7 @@ class Scan:
         if mark and not self._refresh and (stored := self._cache.load_comparison(mark)):
             return Comparison.model_validate_json(stored)
         comparison = self._compare(results, fields)
-        if mark:
+        if mark and len(comparison.runs) == len(results):
             self._cache.save_comparison(mark, comparison.model_dump_json())
         return comparison
 
@@ -119,7 +121,11 @@ class Scan:
         infos = {run.run_id: run for run in self._runs}
         ids = [str(r.subject.run_id) for r in results]
         unread = [infos[run_id] for run_id in ids if run_id not in self._histories]
-        self._histories.update((run.run_id, h) for run, h in self._read(unread, None) if isinstance(h, RunHistory))
+        for run, history in self._read(unread, None):
+            if isinstance(history, RunHistory):
+                self._histories[run.run_id] = history
+            else:
+                results.failed[run.run_id] = f"Not compared with the others: {history}"
         members = tuple(
             GroupMember(
                 history=self._histories[run_id],
@@ -146,7 +152,9 @@ class Scan:
         """For each run what its analysis follows from, as a hash; empty where the store cannot tell what it has now."""
         basis = _basis(self._settings, (*self._checks, *self._comparison_checks))
         return {
-            run.run_id: _hashed(basis, run.fingerprint, self._subjects[run.run_id], run.params, _others(run.tags))
+            run.run_id: _hashed(
+                *(basis, run.fingerprint, run.deleted, self._subjects[run.run_id], run.params, _others(run.tags))
+            )
             if run.fingerprint
             else ""
             for run in self._runs
@@ -154,8 +162,8 @@ class Scan:
 
     def _group_mark(self, results: AnalysisList, fields: Mapping[str, Any]) -> str:
         marks = [self._marks[str(r.subject.run_id)] for r in results]
-        datasets = [run.datasets for run in self._runs]
-        return _hashed(marks, datasets, fields) if self._cache and all(marks) else ""
+        more = [(run.datasets, run.start_time, run.parent_run_id) for run in self._runs]
+        return _hashed(marks, more, fields) if self._cache and all(marks) else ""
 
 
 def _others(tags: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -165,8 +173,14 @@ def _others(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _basis(settings: Settings, checks: Sequence[Check | ComparisonCheck]) -> str:
     """All that an analysis follows from beside the run: settings, checks, and the code that judges."""
-    told = [(check.code, type(check).__module__, str(check.thresholds)) for check in checks]
+    told = [(check.code, _source(type(check)), str(check.thresholds)) for check in checks]
     return _hashed(SCHEMA_VERSION, told, settings.detection.model_dump(), settings.metrics.model_dump(), _code())
+
+
+def _source(kind: type) -> tuple[str, float]:
+    """A class's module, and when its file was changed: a third party's check may be updated."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return kind.__module__, os.stat(file).st_mtime if file and os.path.exists(file) else 0.0
 
 
 @lru_cache(maxsize=1)

@@ -49,6 +49,7 @@ __all__ = [
     "RunInfo",
 ]
 
+LAYOUT = "1"  # of the cache's files; another one when their columns change
 AT_ONCE = 4  # requests; more do not make a server faster
 _GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 
@@ -327,7 +328,7 @@ class MlflowSource:
         if not self._settings.cache:
             return None
         place = parse_address(self._settings.tracking_uri).place
-        return home_folder() / "cache" / hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
+        return home_folder() / "cache" / LAYOUT / hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
 
     @cached_property
     def _cache(self) -> HistoryCache | None:

@@ -23,6 +23,7 @@ SMALL_BYTES = 8_000_000
 MERGED_BYTES = 24_000_000
 MOST_SMALL = 48  # so many small files are put together
 MOST_BYTES = 2_000_000_000  # of one folder; beyond, the oldest files go
+LEFT_BEHIND_S = 3600
 _END = ".parquet"
 log = get_logger(__name__)
 
@@ -69,8 +70,8 @@ class Segments:
             path.unlink()
         return None
 
-    def append(self, frame: pl.DataFrame) -> None:
-        """Keep rows; without room or permission they are not kept, which costs time only."""
+    def append(self, frame: pl.DataFrame) -> bool:
+        """Keep rows; without room or permission they are not kept, which costs time only and returns False."""
         buffer = io.BytesIO()
         frame.write_parquet(buffer, compression="zstd", compression_level=1)
         name = f"{time.time_ns():020d}-{_digest(buffer.getbuffer())}{_END}"
@@ -79,10 +80,12 @@ class Segments:
             self._folder.mkdir(parents=True, exist_ok=True)
             part.write_bytes(buffer.getbuffer())
             part.replace(self._folder / name)
+            return True
         except OSError as error:
             self._tell(f"The cache cannot be written ({error.strerror}); the next scan reads everything again.")
             with contextlib.suppress(OSError):
                 part.unlink()
+            return False
 
     def tidy(self, merge: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         """Put small files together, their rows through `merge` (oldest rows first), and let old ones go for room."""
@@ -91,13 +94,20 @@ class Segments:
         if len(small) > MOST_SMALL:
             for names in _batches(small, sizes):
                 frames = [frame for name in names if (frame := self.read(name)) is not None]
-                if frames:
-                    self.append(merge(pl.concat(frames, how="vertical_relaxed")))
-                self._remove(names)
+                if not frames or self.append(merge(pl.concat(frames, how="vertical_relaxed"))):
+                    self._remove(names)
+        self._sweep()
         while sizes and sum(sizes.values()) > MOST_BYTES:
             oldest = min(sizes)
             self._remove([oldest])
             del sizes[oldest]
+
+    def _sweep(self) -> None:
+        """Remove what a writer that was killed left behind."""
+        with contextlib.suppress(OSError):
+            for part in self._folder.glob("*.part"):
+                if part.stat().st_mtime < time.time() - LEFT_BEHIND_S:
+                    part.unlink()
 
     def _sizes(self) -> Iterator[tuple[str, int]]:
         for name in self.names():

@@ -18,7 +18,9 @@ import pytest
 from benchmarks._mlflow_store import MadeStore, build_store
 from copilot import CopilotAnalyzer
 from copilot.core.history import RunHistory
+from copilot.errors import ToolError
 from copilot.integrations.mlflow import server_histories, server_store
+from copilot.integrations.mlflow.sqlite_store import SqliteStore
 from copilot.integrations.mlflow_client import MlflowSource
 from copilot.utils.config import MlflowSettings, Settings
 from tests.integrations.mlflow_stores import serve
@@ -184,6 +186,37 @@ def test_a_dask_cluster_gives_what_this_machine_gives(made, own, tmp_path):
     ]
     assert found[0] == found[1]
     assert json.loads(found[1])[2] == 230
+
+
+def test_a_comparison_that_lacks_a_run_is_told_and_not_kept(made, own, monkeypatch):
+    uri = f"sqlite:///{own}"
+    ids = [str(r.subject.run_id) for r in analyzer(uri).scan(made.experiment, limit=6)]
+    with monkeypatch.context() as patch:
+        series = SqliteStore.series
+        patch.setattr(
+            SqliteStore,
+            "series",
+            lambda self, runs, wanted: (
+                (run, ToolError("The disk is gone.") if run.run_id == ids[2] else found)
+                for run, found in series(self, runs, wanted)
+            ),
+        )
+        part = analyzer(uri).scan(made.experiment, limit=6, quantity="loss")
+    assert len(part.comparison.runs) == 5
+    assert part.failed == {ids[2]: "Not compared with the others: The disk is gone."}
+    whole = analyzer(uri).scan(made.experiment, limit=6, quantity="loss")
+    assert len(whole.comparison.runs) == 6
+    assert whole.failed == {}
+
+
+def test_a_run_that_was_deleted_and_restored_says_only_what_is_true(made, own):
+    uri = f"sqlite:///{own}"
+    ids = [str(r.subject.run_id) for r in analyzer(uri).scan(made.experiment, limit=2)]
+    change(own, "UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", ids[0])
+    told = "The run is deleted in MLflow."
+    assert told in analyzer(uri).compare(ids)[0].warnings
+    change(own, "UPDATE runs SET lifecycle_stage = 'active' WHERE run_uuid = ?", ids[0])
+    assert told not in analyzer(uri).scan(made.experiment, limit=2)[0].warnings
 
 
 def test_settings_and_the_runs_own_words_count(made, own):

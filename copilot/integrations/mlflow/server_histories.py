@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, NotFoundError, OutOfReachError, ToolError
+from copilot.errors import CopilotError, OutOfReachError
 from copilot.integrations.mlflow.records import RunInfo, make_series
-from copilot.integrations.mlflow.transport import PATIENCE, Transport
+from copilot.integrations.mlflow.transport import PATIENCE, MissingEndpointError, Transport
 from copilot.utils.parallel import parallel_map
 
 BULK_RUNS = 100  # runs that the server takes in one request, and
@@ -23,6 +23,7 @@ BULK_POINTS = 25_000  # points that it gives in one answer
 FILL = 0.8  # of these are asked for, since how many there are is an estimate
 PAGE_POINTS = 25_000
 SPARSE_FROM = 1000  # a last step from here on may count batches: one run is read first, to see how many points it has
+GIVE_UP_AFTER = 3  # refusals, without an answer before
 WORKERS = 4  # more do not make a server faster
 _UI = "/ajax-api/2.0/mlflow/"
 
@@ -45,6 +46,7 @@ class ServerHistories:
         self._bulk: bool | None = None  # not known before it was tried
         self._density: dict[str, float] = {}  # points for each step, by metric, as seen so far
         self._most = BULK_RUNS
+        self._refused = 0
         self._lost: OutOfReachError | None = None
 
     def read(
@@ -111,10 +113,16 @@ class ServerHistories:
             try:
                 came, size = self._bulk_answer(asked, job.key)
             except OutOfReachError:
-                self._most //= 10  # it may have been too much in one answer; if not, the next request tells
+                # It may have been too much in one answer; if not, the next request tells.
+                self._most = min(self._most, len(asked) // 10)
                 continue
-            except (NotFoundError, ToolError):
-                self._bulk = bool(self._bulk)  # no such endpoint, if it never answered
+            except MissingEndpointError:
+                self._bulk = False
+                break
+            except CopilotError:
+                self._refused += 1
+                if self._bulk is None and self._refused >= GIVE_UP_AFTER:
+                    self._bulk = False
                 break
             self._bulk = True
             # Answers are sorted by run: where one is full, its last run may be cut, and those after it are missing.

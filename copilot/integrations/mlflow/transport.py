@@ -37,6 +37,7 @@ MAX_LISTING_S = 600.0
 MAX_LISTING_BYTES = 1_000_000_000
 MAX_BYTES = 64_000_000
 MAX_CONTAINERS = 3_000_000  # lists and objects in one answer: each takes 30 times its two brackets
+MAX_VALUES = 6_000_000  # short ones take ten times their text
 MAX_TOKEN = 10_000
 CHUNK = 65_536
 RETRIED = frozenset({429, 502, 503, 504})
@@ -278,7 +279,7 @@ class Listing:
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
-    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or body.count(b",") > MAX_VALUES:
         return None
     try:
         answer = json.loads(body)
