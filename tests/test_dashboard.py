@@ -113,8 +113,10 @@ def test_ticked_runs_are_compared_on_their_own_page(dashboard, page: Page):
         page.wait_for_timeout(1000)
     page.get_by_role("button", name="Compare 2 runs").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=SLOW_MS)
+    page.wait_for_timeout(1500)
+    page.reload()  # a rerun of the table's fragment may still be under way behind the switch
     expect(page.get_by_text("OVF205 Regression against the baseline").first).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=SLOW_MS)
     assert "runs=" in page.url
     page.reload()  # the link alone shows the same
     expect(page.get_by_text("reaches the best validation").first).to_be_visible(timeout=SLOW_MS)
@@ -123,7 +125,7 @@ def test_ticked_runs_are_compared_on_their_own_page(dashboard, page: Page):
 def test_a_link_opens_its_run_in_a_fresh_browser(dashboard, page: Page, overfitted):
     page.goto(f"{dashboard}/run?run={overfitted.subject.run_id}")
     expect(page.get_by_role("heading", name=overfitted.subject.run_name)).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_text("MLOps Copilot").first).to_be_visible()
+    expect(page.get_by_text("MLOps Copilot").first).to_be_visible(timeout=SLOW_MS)
 
 
 def test_an_unknown_run_is_told_without_a_stack_trace(dashboard, page: Page):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -43,7 +44,10 @@ def die(_):
 
 @pytest.fixture(scope="module", autouse=True)
 def _closed_at_the_end():
+    # Tests of pages leave a page's script as the main module, which each new process would run.
+    main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
     yield
+    sys.modules["__main__"] = main
     dask_cluster.close()
     assert not dask_cluster._clients
 
