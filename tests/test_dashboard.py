@@ -113,8 +113,6 @@ def test_ticked_runs_are_compared_on_their_own_page(dashboard, page: Page):
         page.wait_for_timeout(1000)
     page.get_by_role("button", name="Compare 2 runs").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=SLOW_MS)
-    page.wait_for_timeout(1500)
-    page.reload()  # a rerun of the table's fragment may still be under way behind the switch
     expect(page.get_by_text("OVF205 Regression against the baseline").first).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(timeout=SLOW_MS)
     assert "runs=" in page.url

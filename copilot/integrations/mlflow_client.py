@@ -11,13 +11,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.core.alignment import EPOCH_NAMES
 from copilot.core.findings import Analysis
 from copilot.core.history import RunHistory
-from copilot.core.naming import parse_metric_name
-from copilot.core.pairs import LoggedSeries
-from copilot.errors import CopilotError, InputError, NotFoundError, ToolError
+from copilot.errors import CopilotError, InputError, NotFoundError
 from copilot.integrations.mlflow.addresses import parse_address
+from copilot.integrations.mlflow.curves import as_history, is_wanted, read_series
 from copilot.integrations.mlflow.model_uris import resolve
 from copilot.integrations.mlflow.records import (
     ArtifactInfo,
@@ -30,7 +28,7 @@ from copilot.integrations.mlflow.records import (
     nearest,
 )
 from copilot.integrations.mlflow.stores import Store, open_store
-from copilot.integrations.mlflow.write_back import write_back
+from copilot.integrations.mlflow.write_back import write_all_back
 from copilot.utils.config import MlflowSettings
 from copilot.utils.name_rules import Patterns
 from copilot.utils.parallel import parallel_map
@@ -51,7 +49,6 @@ __all__ = [
 
 LAYOUT = "1"  # of the cache's files; another one when their columns change
 AT_ONCE = 4  # requests; more do not make a server faster
-_GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 
 
 class MlflowSource:
@@ -203,16 +200,17 @@ class MlflowSource:
             Read everything from the store, whatever there is a copy of.
         """
         todo = list({run if isinstance(run, str) else run.run_id: run for run in runs}.values())
-        wanted = partial(_is_wanted, train=train_pattern, val=val_pattern)
+        wanted = partial(is_wanted, train=train_pattern, val=val_pattern)
         together = self._store.together
         for start in range(0, len(todo), together):
             part = self._infos(todo[start : start + together])
-            series = dict(self._series([run for run in part if isinstance(run, RunInfo)], wanted, refresh))
+            known = [run for run in part if isinstance(run, RunInfo)]
+            series = dict(read_series(self._store, self._cache, known, wanted, refresh))
             for asked, run in zip(todo[start : start + together], part, strict=True):
                 if isinstance(run, CopilotError):
                     yield asked, run
                 else:
-                    yield run, _as_history(run, series[run.run_id], train_pattern, val_pattern)
+                    yield run, as_history(run, series[run.run_id], train_pattern, val_pattern)
             done = min(start + together, len(todo))
             if progress:
                 progress(done / len(todo), f"{done} of {len(todo)} runs")
@@ -234,21 +232,6 @@ class MlflowSource:
                 "The model came from no run, so that it has no curves.", "Pass them with --history FILE."
             )
         return self._store.run(run_id)
-
-    def _series(
-        self, runs: Sequence[RunInfo], wanted: Callable[[str], bool], refresh: bool
-    ) -> Iterator[tuple[str, list[LoggedSeries] | CopilotError]]:
-        """Series by run id, from the local copy where it is as new as the run."""
-        cache = self._cache
-        known = cache.load(runs, wanted) if cache and not refresh else {}
-        yield from known.items()
-        read: list[tuple[RunInfo, list[LoggedSeries]]] = []
-        for run, series in self._store.series([run for run in runs if run.run_id not in known], wanted):
-            yield run.run_id, series
-            if not isinstance(series, CopilotError):
-                read.append((run, series))
-        if cache:
-            cache.save(read, wanted)
 
     def artifacts(self, run_id: str, path: str = "") -> list[ArtifactInfo]:
         """What is in one folder of a run's artifacts, by path.
@@ -283,22 +266,7 @@ class MlflowSource:
         dict of str to CopilotError
             Why, for each run that it did not work for.
         """
-        failures: list[CopilotError] = []
-
-        def write(run_id: str) -> CopilotError | None:
-            if len(failures) >= _GIVE_UP_AFTER:
-                return failures[-1]
-            try:
-                write_back(self._store, run_id, analyses[run_id])
-                failures.clear()
-            except CopilotError as error:
-                if isinstance(error, ToolError):
-                    failures.append(error)
-                return error
-            return None
-
-        told = parallel_map(write, analyses, workers=AT_ONCE)
-        return {run_id: error for run_id, error in zip(analyses, told, strict=True) if error is not None}
+        return write_all_back(self._store, analyses)
 
     def registered_models(self) -> list[RegisteredModel]:
         """Registered models with their versions, by name."""
@@ -359,27 +327,3 @@ class MlflowSource:
             f"There is no experiment '{clean_text(experiment, 80)}' in {self.public_uri}.",
             nearest(experiment, [e.name for e in known]),
         )
-
-
-def _as_history(
-    run: RunInfo, series: list[LoggedSeries] | CopilotError, train: Patterns, val: Patterns
-) -> RunHistory | CopilotError:
-    if isinstance(series, CopilotError):
-        return series
-    try:
-        told = ["The run is deleted in MLflow."] if run.deleted else []
-        # Stores list metrics in orders of their own; a tie between names is to end alike in all of them.
-        return RunHistory.from_series(
-            sorted(series, key=lambda one: one.name),
-            name=run.name,
-            params=run.params,
-            train_pattern=train,
-            val_pattern=val,
-            warnings=told,
-        )
-    except CopilotError as error:
-        return error
-
-
-def _is_wanted(name: str, train: Patterns, val: Patterns) -> bool:
-    return name.lower() in EPOCH_NAMES or parse_metric_name(clean_text(name), train, val) is not None

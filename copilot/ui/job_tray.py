@@ -9,6 +9,7 @@ from copilot.errors import CopilotError
 from copilot.ui import state
 from copilot.ui.notices import plain
 
+EVERY_S = 2
 _WORDS = {
     "analyze_model": "Analysis",
     "scan": "Scan",
@@ -23,13 +24,23 @@ def job_name(kind: str) -> str:
     return _WORDS.get(kind, kind)
 
 
-@st.fragment(run_every=2)
 def job_tray() -> None:
-    """A button with the number of running jobs; inside, each with its progress and a way to stop it."""
+    """A button with the number of running jobs; inside, each with its progress and a way to stop it.
+
+    It draws itself again only while jobs run: a timer that fires while a page is left takes the next page's place.
+    """
+    st.fragment(_tray, run_every=EVERY_S if _active() else None)()
+
+
+def _active() -> list[jobs.Job]:
     try:
-        active = jobs.list_jobs(active_only=True, settings=state.settings())
+        return jobs.list_jobs(active_only=True, settings=state.settings())
     except CopilotError:
-        return
+        return []
+
+
+def _tray() -> None:
+    active = _active()
     label = f"{len(active)} running" if active else "No jobs"
     with st.popover(label, icon=":material/hourglass_top:" if active else ":material/task_alt:", type="tertiary"):
         if not active:

@@ -12,7 +12,7 @@ from copilot.errors import CopilotError
 from copilot.jobs import WorkerProcess
 from copilot.results import AnalysisList, AnalysisResult
 from copilot.ui.notices import plain
-from copilot.utils.config import Settings, find_settings_file, load_settings
+from copilot.utils.config import ExecutorSettings, Settings, find_settings_file, load_settings
 from copilot.utils.logging import no_telemetry, set_up_logging
 
 FRESH_S = 30
@@ -42,7 +42,10 @@ def _analyzer(path: str | None, stamp: float, environment: tuple, tracking_uri: 
     no_telemetry()
     set_up_logging()
     overrides = {"mlflow": {"tracking_uri": tracking_uri}} if tracking_uri else None
-    return CopilotAnalyzer(load_settings(path, overrides), note=_notes().append)
+    settings = load_settings(path, overrides)
+    if settings.executor.address is None:
+        settings.executor = ExecutorSettings()  # processes that are started from a page run the page again
+    return CopilotAnalyzer(settings, note=_notes().append)
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from copilot.core.findings import Analysis
-from copilot.errors import CopilotError
-from copilot.integrations.mlflow.stores import Store
+from collections.abc import Mapping
 
+from copilot.core.findings import Analysis
+from copilot.errors import CopilotError, ToolError
+from copilot.integrations.mlflow.stores import Store
+from copilot.utils.parallel import parallel_map
+
+AT_ONCE = 4  # requests; more do not make a server faster
+GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 PREFIX = "copilot."
 WRITTEN_LAST = f"{PREFIX}analyzed_at"
 ARTIFACT = "copilot/analysis.json"
@@ -59,3 +64,23 @@ def write_back(store: Store, run_id: str, analysis: Analysis) -> bool:
     if failed is not None:
         raise failed
     return True
+
+
+def write_all_back(store: Store, analyses: Mapping[str, Analysis]) -> dict[str, CopilotError]:
+    """See `MlflowSource.write_back`."""
+    failures: list[CopilotError] = []
+
+    def write(run_id: str) -> CopilotError | None:
+        if len(failures) >= GIVE_UP_AFTER:
+            return failures[-1]
+        try:
+            write_back(store, run_id, analyses[run_id])
+            failures.clear()
+        except CopilotError as error:
+            if isinstance(error, ToolError):
+                failures.append(error)
+            return error
+        return None
+
+    told = parallel_map(write, analyses, workers=AT_ONCE)
+    return {run_id: error for run_id, error in zip(analyses, told, strict=True) if error is not None}
