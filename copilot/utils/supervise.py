@@ -52,6 +52,7 @@ PASSED_ENV = (
     "PYTHONPATH",
 )
 _MARK = "MLOPS_COPILOT_SUPERVISED"
+STARTING: tuple[float, str] = (0.0, "Starting")
 _TARGET = re.compile(r"copilot(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
 _TAIL_BYTES = 64_000
 _RESULT_BYTES = 64_000_000
@@ -102,6 +103,8 @@ def run_supervised(
     with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as folder:
         task, result = Path(folder, "task.json"), Path(folder, "result.json")
         task.write_text(json.dumps({"target": target, "payload": payload}), encoding="utf-8")
+        if progress:
+            progress(*STARTING)
         with _Child(task, result, folder, pass_env) as child:
             _watch(child, timeout_s, memory_limit_gb, progress, section)
         return _outcome(child, result, section)
@@ -127,7 +130,7 @@ class _Child:
                 cwd=folder,
                 start_new_session=True,
             )
-        self.last: tuple[float, str] = (0.0, "Starting")
+        self.last = STARTING
         self.errors = b""
         self.tree: set[psutil.Process] = set()
         self._readers = [
