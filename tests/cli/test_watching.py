@@ -80,9 +80,8 @@ def test_a_running_run_is_watched_until_it_ends(tmp_path, http_server):
         stop = told[-1]
         assert writer.poll() is None
         tell(writer)
-        out, err = watch.communicate(timeout=60)
-    assert (watch.returncode, err) == (0, "")
-    told += [json.loads(line) for line in out.splitlines()]
+        told += [json.loads(line) for line in watch.stdout]  # communicate() would lose what readline() has buffered
+        assert (watch.wait(timeout=60), watch.stderr.read()) == (0, "")
     assert {alert["run_id"] for alert in told} == {run_id}
     assert len({alert["kind"] for alert in told}) == len(told)
     assert stop["best_epoch"] in (20, 21)
@@ -102,8 +101,8 @@ def test_being_stopped_is_its_ordinary_end_and_a_dead_webhook_is_a_line(name, st
     while " stop: " not in line:
         line = watch.stdout.readline()
     watch.send_signal(getattr(signal, name))
-    out, err = watch.communicate(timeout=30)
-    assert watch.returncode == 0
+    out, err = watch.stdout.read(), watch.stderr.read()
+    assert watch.wait(timeout=30) == 0
     assert " stop: " not in out
     assert f"climbing ({RUNS['climbing'][:8]})" in line
     assert "Traceback" not in err
