@@ -24,7 +24,7 @@ NAN, INF = float("nan"), float("inf")
 CONTRACT = {
     "": (
         {"schema_version", "subject", "history", "diagnosis", "findings", "evidence", "recommendations", "provenance"},
-        set(),
+        {"pictures"},
     ),
     "subject": (
         {"kind", "run_id", "run_name", "experiment", "model_uri", "analyzed_at"},

@@ -12,7 +12,7 @@ from typing import Any
 from copilot.core.checks.base import Check
 from copilot.core.detector import detect, muted
 from copilot.core.diagnosis import conclusions, diagnose
-from copilot.core.findings import Analysis, Outcome, Provenance, Subject, number_evidence, numbered
+from copilot.core.findings import Analysis, Outcome, Picture, Provenance, Subject, number_evidence, numbered
 from copilot.core.history import RunHistory
 from copilot.core.remedies import recommend
 
@@ -28,6 +28,7 @@ def analyse(
     preference: Sequence[str] = (),
     provenance: Mapping[str, Any] | None = None,
     extra: Sequence[Outcome] = (),
+    pictures: Sequence[Picture] = (),
 ) -> list[Analysis]:
     """Analyse many runs at once.
 
@@ -45,6 +46,8 @@ def analyse(
         ``versions`` and ``settings``.
     extra : sequence of Outcome, optional
         Outcomes of outside witnesses (probes, Deepchecks) that belong to every one of these runs.
+    pictures : sequence of Picture, optional
+        What shows `extra` to people.
     """
     started, parts = time.perf_counter(), []
     with _without_garbage_collection():
@@ -53,7 +56,7 @@ def analyse(
             parts += _parts(histories[part], subjects[part], checks, ignore, preference, extra)
         duration = round((time.perf_counter() - started) / max(len(histories), 1), 6)
         made = Provenance(duration_s=duration, **(provenance or {}))
-        return [Analysis(**fields, provenance=made) for fields in parts]
+        return [Analysis(**fields, pictures=tuple(pictures), provenance=made) for fields in parts]
 
 
 def _parts(

@@ -189,6 +189,18 @@ class HistoryRecord(Document):
     warnings: tuple[str, ...] = ()
 
 
+class Picture(Document):
+    """An image that shows a finding to people; ``data`` is its file in base64, drawn by us."""
+
+    title: str
+    caption: str = ""
+    finding_code: str = ""
+    media_type: Literal["image/png", "image/jpeg", "image/webp"] = "image/png"
+    width: int
+    height: int
+    data: str = Field(max_length=1_500_000, repr=False)
+
+
 class Provenance(Document):
     versions: dict[str, str] = {}
     settings: dict[str, Any] = {}
@@ -205,6 +217,7 @@ class Analysis(Document):
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     provenance: Provenance = Provenance()
 
     def finding(self, code: str) -> Finding | None:

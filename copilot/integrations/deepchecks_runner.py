@@ -53,7 +53,7 @@ def run_suite(
     Parameters
     ----------
     model_uri : str
-        As in `model_files.fetch_model`.
+        As in `models.files.fetch_model`.
     train, test : str or Path
         Folders with one sub-folder of images per class.
     suite : str
@@ -89,7 +89,7 @@ def run_suite(
     if report and not report.parent.is_dir():
         raise NotFoundError(f"There is no folder {clean_text(report.parent)}.", "Make it first.")
     with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as downloads:
-        from copilot.integrations.model_files import fetch_model
+        from copilot.integrations.models.files import fetch_model
 
         files = fetch_model(model_uri, tracking_uri=tracking_uri, settings=mlflow, folder=Path(downloads))
         payload = {

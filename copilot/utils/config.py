@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 from copilot.errors import ConfigError
 from copilot.utils.metric_settings import MetricsSettings
 from copilot.utils.mlflow_settings import MlflowSettings
+from copilot.utils.model_settings import DeepchecksSettings, ImagesSettings, ModelsSettings, ProbesSettings
 from copilot.utils.sections import Section, Words, as_list
 from copilot.utils.validators import clean_text, without_credentials
 
@@ -35,14 +36,6 @@ class DvcSettings(Section):
     repo: str | None = Field(None, description="Git repository with DVC; default: the one around the working folder.")
     remote: str | None = Field(None, description="DVC remote that data is read from; default: the repository's own.")
     data_path: str | None = Field(None, description="Tracked folder that holds the images.")
-
-
-class DeepchecksSettings(Section):
-    suite: str = Field("computer_vision", description="Suite that `validate` runs.")
-    custom_checks: Words = Field([], description="Checks of ours to run beside the suite.")
-    memory_limit_gb: float = Field(6.0, gt=0, description="Memory that the suite's process may use.")
-    timeout_s: float = Field(600.0, gt=0, description="Time that the suite's process may take.")
-    max_samples: int = Field(5000, ge=10, description="Images of a set that are looked at; larger sets are sampled.")
 
 
 class ResearchSettings(Section):
@@ -105,10 +98,6 @@ class ExecutorSettings(Section):
         return self
 
 
-class ModelsSettings(Section):
-    allow_pickle: bool = Field(False, description="Load models whose files can run code. Only for models you trust.")
-
-
 class StoreSettings(Section):
     url: str | None = Field(None, description="SQLAlchemy address of the store; default: SQLite in the home folder.")
 
@@ -140,6 +129,8 @@ class Settings(BaseSettings):
     monitor: MonitorSettings = MonitorSettings()
     executor: ExecutorSettings = ExecutorSettings()
     models: ModelsSettings = ModelsSettings()
+    images: ImagesSettings = ImagesSettings()
+    probes: ProbesSettings = ProbesSettings()
     store: StoreSettings = StoreSettings()
     chat: ChatSettings = ChatSettings()
     server: ServerSettings = ServerSettings()

@@ -98,9 +98,9 @@ def test_a_model_loads_without_unpickling_and_takes_any_batch(client, paths, run
 
 
 def test_the_models_metadata_say_which_images_it_takes(client, paths, runs):
-    from copilot.integrations.image_sets import ImageFolder
-    from copilot.integrations.model_loader import load_model
-    from copilot.integrations.model_spec import ModelFiles
+    from copilot.integrations.images.folder import ImageFolder
+    from copilot.integrations.models.loader import load_model
+    from copilot.integrations.models.spec import ModelFiles
 
     logged = client.get_logged_model(runs["cnn-05"].outputs.model_outputs[0].model_id)
     model = load_model(ModelFiles(uri="cnn-05", path=local_file_uri_to_path(logged.artifact_location)))

@@ -22,7 +22,7 @@ from copilot.integrations.deepchecks.child import outcomes_of, shared_classes
 from copilot.integrations.deepchecks.evidence import MAX_EVIDENCE, evidence_of
 from copilot.integrations.deepchecks.records import CheckRun
 from copilot.integrations.deepchecks_runner import SuiteResult, run_suite
-from copilot.integrations.model_spec import InputSpec
+from copilot.integrations.models.spec import InputSpec
 from copilot.utils.config import DeepchecksSettings
 from copilot.utils.supervise import run_supervised
 

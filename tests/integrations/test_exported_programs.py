@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from copilot.errors import InputError
-from copilot.integrations.exported_programs import input_shape, load_exported_program
+from copilot.integrations.models.exported_programs import input_shape, load_exported_program
 
 
 class Net(torch.nn.Module):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from copilot.errors import InputError, NotFoundError
-from copilot.integrations.image_sets import ImageFolder
+from copilot.integrations.images.folder import ImageFolder
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ import yaml
 from mlflow import MlflowClient
 
 from copilot.errors import InputError, NotFoundError, ToolError
-from copilot.integrations.model_files import fetch_model
-from copilot.integrations.model_loader import load_model
-from copilot.integrations.model_spec import ModelFiles, read_spec
+from copilot.integrations.models.files import fetch_model
+from copilot.integrations.models.loader import load_model
+from copilot.integrations.models.spec import ModelFiles, read_spec
 from copilot.utils.config import MlflowSettings
 from copilot.utils.supervise import run_supervised
 
@@ -117,7 +117,7 @@ def test_models_among_the_artifacts_of_older_runs_are_found(logged, tmp_path):
 def test_the_database_is_left_as_it_was_and_mlflow_is_not_needed(logged):
     before = logged["db"].read_bytes()
     code = (
-        "import sys; from copilot.integrations.model_files import fetch_model\n"
+        "import sys; from copilot.integrations.models.files import fetch_model\n"
         f"print(fetch_model('models:/digits@best', tracking_uri={logged['uri']!r}).path)\n"
         "assert 'mlflow' not in sys.modules"
     )
@@ -247,8 +247,8 @@ def test_a_pickled_model_is_refused_with_the_setting_and_the_risk(logged):
 def test_a_pickled_model_loads_in_a_supervised_child(logged, net, images, tmp_path, monkeypatch):
     (tmp_path / "steps_for_models.py").write_text(
         "import numpy as np\n"
-        "from copilot.integrations.model_loader import load_model\n"
-        "from copilot.integrations.model_spec import ModelFiles\n"
+        "from copilot.integrations.models.loader import load_model\n"
+        "from copilot.integrations.models.spec import ModelFiles\n"
         "def predict(payload, progress):\n"
         "    model = load_model(ModelFiles(**payload['files']), allow_pickle=True)\n"
         "    return {'rows': model.predict(np.array(payload['images'], np.uint8)).tolist()}\n"

@@ -15,8 +15,8 @@ from copilot.errors import InputError, MissingExtraError
 from copilot.integrations.deepchecks.catalogue import codes_of
 from copilot.integrations.deepchecks.evidence import evidence_of
 from copilot.integrations.deepchecks.records import CheckRun, Split
-from copilot.integrations.image_sets import ImageFolder
-from copilot.integrations.model_spec import InputSpec, ModelFiles
+from copilot.integrations.images.folder import ImageFolder
+from copilot.integrations.models.spec import InputSpec, ModelFiles
 from copilot.utils.supervise import Progress
 from copilot.utils.validators import clean_text
 
@@ -67,7 +67,7 @@ def _load(files: ModelFiles, allow_pickle: bool) -> tuple[Predict, InputSpec]:
     try:
         import torch
 
-        from copilot.integrations.model_loader import load_model
+        from copilot.integrations.models.loader import load_model
     except ImportError as error:
         raise MissingExtraError("Loading models", "models") from error
     torch.set_num_threads(max(1, min(4, torch.get_num_threads())))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from copilot.integrations.image_sets import ImageFolder
+from copilot.integrations.images.folder import ImageFolder
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from copilot.errors import InputError
-from copilot.integrations.exported_programs import input_shape, load_exported_program
-from copilot.integrations.model_spec import InputSpec, ModelFiles, model_card, read_spec, weights_file
+from copilot.integrations.models.exported_programs import input_shape, load_exported_program
+from copilot.integrations.models.spec import InputSpec, ModelFiles, model_card, read_spec, weights_file
 from copilot.utils.supervise import in_supervised_child
 from copilot.utils.validators import clean_text
 
@@ -131,7 +131,7 @@ def load_model(
         It is in a form that is not loaded.
     """
     if not isinstance(model, ModelFiles):
-        from copilot.integrations.model_files import fetch_model
+        from copilot.integrations.models.files import fetch_model
 
         with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as folder:
             files = fetch_model(str(model), tracking_uri=tracking_uri, folder=Path(folder))

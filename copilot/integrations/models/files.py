@@ -11,8 +11,8 @@ from urllib.request import url2pathname
 
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.mlflow.addresses import Address, parse_address
-from copilot.integrations.model_spec import ModelFiles
-from copilot.integrations.model_stores import MODEL_FORMS, ModelStore, SqliteModels, StoredModel
+from copilot.integrations.models.spec import ModelFiles
+from copilot.integrations.models.stores import MODEL_FORMS, ModelStore, SqliteModels, StoredModel
 from copilot.utils.config import MlflowSettings
 from copilot.utils.validators import clean_text, without_credentials
 
@@ -104,7 +104,7 @@ def _local(location: str, address: Address) -> Path | None:
 def _download(location: str, address: Address, folder: Path | None) -> Path:
     if address.kind != "server" and location.startswith("mlflow-artifacts:"):
         raise InputError(f"The model's files are kept by a tracking server, not in {address.public}.", "Use its URL.")
-    from copilot.integrations.model_server import download  # brings in MLflow, which takes seconds
+    from copilot.integrations.models.server import download  # brings in MLflow, which takes seconds
 
     folder = folder or Path(tempfile.mkdtemp(prefix="mlops-copilot-model-"))
     return download(location, folder, address.place if address.kind == "server" else None)
@@ -113,6 +113,6 @@ def _download(location: str, address: Address, folder: Path | None) -> Path:
 def _opened(address: Address, settings: MlflowSettings) -> contextlib.AbstractContextManager[ModelStore]:
     if address.kind == "sqlite":
         return SqliteModels.opened(address)
-    from copilot.integrations.model_server import opened
+    from copilot.integrations.models.server import opened
 
     return opened(address, settings)

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from copilot.errors import CopilotError, NotFoundError, ToolError
 from copilot.integrations.mlflow.addresses import Address
-from copilot.integrations.model_stores import MODEL_FORMS, StoredModel
+from copilot.integrations.models.stores import MODEL_FORMS, StoredModel
 from copilot.utils.config import MlflowSettings
 from copilot.utils.validators import clean_text, without_credentials
 

@@ -1,84 +1,82 @@
-"""Image sets on disk: one folder per class, read lazily with Pillow."""
+"""What every image set is: labelled images that are read one at a time, whatever keeps them."""
 
 from __future__ import annotations
 
-import os
+import hashlib
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from copilot.errors import InputError, NotFoundError
+from copilot.errors import InputError
 from copilot.utils.validators import clean_text
 
 MAX_PIXELS = 50_000_000
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no format that starts another program
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no format that starts another program
+BROKEN = (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_BROKEN = (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 Size = int | tuple[int, int]
+Task = Literal["classification", "detection", "segmentation"]
 
 
-class ImageFolder:
-    """Labelled images in ``path/<class>/<file>``.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder with one sub-folder per class.
-    size : int or (int, int), optional
-        Height and width in pixels that `read` gives unless it is told otherwise.
+class ImageSet:
+    """Labelled images. A source gives `_decoded` and `_stamp`, and for detection or segmentation `boxes` or `mask`.
 
     Attributes
     ----------
+    origin : str
+        What the person named, cleaned for showing.
+    task : {"classification", "detection", "segmentation"}
+        What the labels are.
     class_names : tuple of str
-        Sub-folders by name; the label of an image is the index of its class here.
+        Cleaned for showing; a label is an index into them.
     names : tuple of str
-        ``class/file`` of each image, cleaned for showing.
+        What each image is called, cleaned for showing; unique.
     labels : ndarray of int64, shape (n,)
+        The class of each image; -1 where the task is not classification.
     skipped : dict of str to str
         Images that could not be read so far, with the reason.
-
-    Raises
-    ------
-    NotFoundError
-        The folder is not there.
-    InputError
-        It has no class folders, or no images in them.
     """
 
-    def __init__(self, path: str | Path, *, size: Size | None = None) -> None:
-        self.path = Path(path).expanduser()
+    task: Task = "classification"
+
+    def __init__(
+        self,
+        origin: str,
+        class_names: Sequence[str],
+        names: Sequence[str],
+        labels: np.ndarray | None = None,
+        size: Size | None = None,
+    ) -> None:
+        self.origin = clean_text(origin)
+        self.class_names = tuple(clean_text(name, 80) for name in class_names)
+        self.names = tuple(clean_text(name) for name in names)
+        self.labels = np.full(len(self.names), -1) if labels is None else np.asarray(labels, dtype=np.int64)
         self.size = size
-        if not self.path.is_dir():
-            raise NotFoundError(
-                f"Image folder not found: {clean_text(path)}", "Pass a folder with one sub-folder per class."
-            )
-        folders = sorted(
-            entry.name for entry in os.scandir(self.path) if entry.is_dir() and not entry.name.startswith(".")
-        )
-        found = [(label, file) for label, name in enumerate(folders) for file in _image_files(self.path / name)]
-        if not found:
-            raise InputError(
-                f"{clean_text(path)} holds no images in class folders.",
-                "It needs one sub-folder per class with image files.",
-            )
-        self.class_names = tuple(clean_text(name, 80) for name in folders)
-        self.labels = np.array([label for label, _ in found], dtype=np.int64)
-        self.names = tuple(clean_text(file.relative_to(self.path).as_posix()) for _, file in found)
         self.skipped: dict[str, str] = {}
-        self._files = [file for _, file in found]
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.names)
 
     def class_counts(self) -> dict[str, int]:
-        """Number of image files of each class."""
-        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        """Number of images of each class; of classification alone."""
+        counts = np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def fingerprint(self) -> str:
+        """Changes when an image or a label may have changed; no image is decoded for it."""
+        parts = (
+            self.task,
+            self.class_names,
+            self.names,
+            self.labels.tobytes(),
+            [self._stamp(i) for i in range(len(self))],
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def sample(self, n: int | None = None, seed: int = 0) -> np.ndarray:
         """Indices of up to `n` images that can be read, drawn without replacement, in random order.
@@ -110,9 +108,7 @@ class ImageFolder:
                 picked.append(int(index))
         if not picked:
             name, reason = next(iter(self.skipped.items()))
-            raise InputError(
-                f"No image in {clean_text(self.path)} can be read; {name}: {reason}.", "Pass PNG or JPEG files."
-            )
+            raise InputError(f"No image in {self.origin} can be read; {name}: {reason}.", "Pass PNG or JPEG files.")
         return np.array(picked, dtype=np.int64)
 
     def image(self, index: int, channels: int | None = None) -> np.ndarray:
@@ -121,23 +117,22 @@ class ImageFolder:
         Raises
         ------
         InputError
-            The file cannot be decoded, or has more than ``MAX_PIXELS`` pixels.
+            The file cannot be decoded.
         """
         return _as_array(self._open(index, channels))
 
     def read(
-        self, indices: Sequence[int] | np.ndarray, channels: int | None = None, size: Size | None = None
+        self, indices: Sequence[int] | np.ndarray, *, channels: int | None = None, size: Size | None = None
     ) -> np.ndarray:
-        """Several images of one size.
+        """Images as one array.
 
         Parameters
         ----------
-        indices : sequence of int, length n
-            As `sample` gives them.
+        indices : sequence of int
         channels : {1, 3, 4}, optional
-            Grey, RGB or RGBA; default as in `image`.
+            Default: as the images are.
         size : int or (int, int), optional
-            Height and width to resize to (bilinear). Default: the folder's ``size``, else the images' own.
+            Height and width in pixels; default: the set's ``size``, else the images' own.
 
         Returns
         -------
@@ -157,10 +152,24 @@ class ImageFolder:
                 opened = opened.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
             images.append(_as_array(opened))
         if len({image.shape for image in images}) > 1:
-            raise InputError(
-                f"The images in {clean_text(self.path)} differ in size or channels.", "Say which size to use."
-            )
+            raise InputError(f"The images in {self.origin} differ in size or channels.", "Say which size to use.")
         return np.stack(images) if images else np.zeros((0, *(shape or (0, 0)), channels or 1), np.uint8)
+
+    def boxes(self, index: int) -> np.ndarray:
+        """Objects in an image, of detection alone: float64 of shape (k, 5): class, x, y, width, height in pixels."""
+        raise NotImplementedError
+
+    def mask(self, index: int) -> np.ndarray:
+        """Class of each pixel, of segmentation alone: int of shape (h, w), 255 where a pixel has no class."""
+        raise NotImplementedError
+
+    def _decoded(self, index: int) -> Image.Image:
+        """The image as it is stored, loaded; errors of `BROKEN` mean that it cannot be read."""
+        raise NotImplementedError
+
+    def _stamp(self, index: int) -> object:
+        """What changes when the image or its annotation changes, such as its size and time, or a hash that is known."""
+        raise NotImplementedError
 
     def _can_read(self, index: int) -> bool:
         if self.names[index] in self.skipped:
@@ -175,12 +184,9 @@ class ImageFolder:
         if channels not in (None, *_MODES):
             raise InputError(f"Images cannot be read with {channels} channels.", "Use 1 (grey), 3 (RGB) or 4 (RGBA).")
         try:
-            with warnings.catch_warnings(action="ignore"), Image.open(self._files[index], formats=_FORMATS) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
-                    raise ValueError(f"{opened.width} x {opened.height} pixels exceed the limit of {MAX_PIXELS:,}")
-                opened.load()
-                return _in_mode(opened, channels)
-        except _BROKEN as error:
+            with warnings.catch_warnings(action="ignore"):
+                return _in_mode(self._decoded(index), channels)
+        except BROKEN as error:
             reason = _reason(error)
             self.skipped[self.names[index]] = reason
             raise InputError(
@@ -188,9 +194,13 @@ class ImageFolder:
             ) from error
 
 
-def _image_files(folder: Path) -> list[Path]:
-    walked = ((Path(base), names) for base, _, names in os.walk(folder))
-    return sorted(base / name for base, names in walked for name in names if Path(name).suffix.lower() in SUFFIXES)
+def decoded(file: object) -> Image.Image:
+    """An image file (path or binary file object), decoded; errors are those of `BROKEN`."""
+    with Image.open(file, formats=FORMATS) as opened:
+        if opened.width * opened.height > MAX_PIXELS:
+            raise ValueError(f"{opened.width} x {opened.height} pixels exceed the limit of {MAX_PIXELS:,}")
+        opened.load()
+        return opened.copy()
 
 
 def _in_mode(image: Image.Image, channels: int | None) -> Image.Image:

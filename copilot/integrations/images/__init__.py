@@ -1,0 +1,1 @@
+"""Labelled images from the places where teams keep them, read one at a time."""
