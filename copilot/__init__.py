@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from copilot.analyzer import CopilotAnalyzer
     from copilot.core.decisions import MonitorDecision
     from copilot.core.history import RunHistory
-    from copilot.errors import CopilotError
+    from copilot.errors import CopilotError, QualityGateError
+    from copilot.hooks import after_training
     from copilot.monitor import OverfitMonitor
     from copilot.results import AnalysisList, AnalysisResult
     from copilot.utils.config import Settings
@@ -23,6 +24,8 @@ _HOMES = {
     "CopilotAnalyzer": "copilot.analyzer",
     "RunHistory": "copilot.core.history",
     "CopilotError": "copilot.errors",
+    "QualityGateError": "copilot.errors",
+    "after_training": "copilot.hooks",
     "MonitorDecision": "copilot.core.decisions",
     "OverfitMonitor": "copilot.monitor",
     "AnalysisList": "copilot.results",
@@ -36,9 +39,11 @@ __all__ = [
     "CopilotError",
     "MonitorDecision",
     "OverfitMonitor",
+    "QualityGateError",
     "RunHistory",
     "Settings",
     "__version__",
+    "after_training",
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.errors import InputError
-from copilot.group_verbs import GroupVerbs
+from copilot.model_verbs import ModelVerbs
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
 from copilot.workbench import Progress
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from copilot.core.checks.describe import CheckDescription
     from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.explanation import Explanation
-    from copilot.core.findings import Outcome
     from copilot.core.history import RunHistory
     from copilot.core.papers import ResearchResult
     from copilot.health import HealthItem
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from copilot.watching import RunAlert
 
 
-class CopilotAnalyzer(GroupVerbs):
+class CopilotAnalyzer(ModelVerbs):
     """Analyse training runs.
 
     Parameters
@@ -120,53 +119,6 @@ class CopilotAnalyzer(GroupVerbs):
 
     # The other witnesses.
 
-    def validate(
-        self,
-        model_uri: str,
-        train: str | Path,
-        test: str | Path,
-        *,
-        suite: str | None = None,
-        progress: Progress = None,
-    ) -> AnalysisResult:
-        """Run a Deepchecks suite on a model and two image folders; its results are findings beside those of the curves.
-
-        Parameters
-        ----------
-        model_uri : str
-            MLflow model URI.
-        train, test : str or Path
-            Folders with one folder of images a class.
-        suite : str, optional
-            Default: ``deepchecks.suite`` of the settings.
-        """
-        from copilot.integrations.deepchecks_runner import run_suite
-
-        result = run_suite(
-            model_uri,
-            str(train),
-            str(test),
-            suite=suite or self.settings.deepchecks.suite,
-            settings=self.settings.deepchecks,
-            tracking_uri=self.settings.mlflow.tracking_uri,
-            mlflow=self.settings.mlflow,
-            allow_pickle=self.settings.models.allow_pickle,
-            progress=progress,
-        )
-        return self._with_curves(model_uri, result.outcomes)
-
-    def _with_curves(self, model_uri: str, outcomes: Sequence[Outcome]) -> AnalysisResult:
-        """The run's own analysis with these outcomes; a model without readable curves is inconclusive."""
-        if self.settings.mlflow.tracking_uri:
-            try:
-                resolved = self.source.resolve(model_uri)
-                return self._analyse_one(resolved.run_id, kind="model", model_uri=resolved.model_uri, extra=outcomes)
-            except InputError:
-                pass  # a model file, or a run without curves: the suite's findings stand alone
-        from copilot.core.history import RunHistory
-
-        return self._analyse([RunHistory.empty()], [{"kind": "model", "model_uri": clean_text(model_uri)}], outcomes)[0]
-
     def data_versions(self, path: str | None = None) -> list[DataVersion]:
         """Revisions in which a DVC-tracked folder changed, newest first."""
         return self._dvc().versions(self._data_path(path))
@@ -198,12 +150,6 @@ class CopilotAnalyzer(GroupVerbs):
         if isinstance(about, AnalysisResult):
             return assistant.search(None, problem=about.diagnosis.causes[0].cause, progress=progress)
         return assistant.search(about, progress=progress)
-
-    def suites(self) -> tuple[str, ...]:
-        """Names of the Deepchecks suites that `validate` runs."""
-        from copilot.integrations.deepchecks.catalogue import SUITES
-
-        return tuple(SUITES)
 
     def data_image(self, name: str, rev: str, path: str | None = None) -> Image:
         """One picture of a DVC-tracked folder as it was in a revision; `name` is its path inside the folder."""
@@ -261,5 +207,5 @@ class CopilotAnalyzer(GroupVerbs):
         """Every check with its documentation and the thresholds in force."""
         from copilot.core.checks.describe import describe
 
-        known = (*self.checks, *self.comparison_checks)
+        known = (*self.checks, *self.comparison_checks, *self.probes)
         return [describe(check, self.settings.detection.ignore) for check in known]

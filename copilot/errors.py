@@ -67,6 +67,13 @@ class MissingPackageError(ToolError):
         super().__init__(f"{feature} needs {package}, which cannot be imported.", f"Install it: pip install {package}")
 
 
+class QualityGateError(CopilotError):
+    """A finding is as severe as the caller does not accept (exit code 1); ``result`` is the analysis."""
+
+    exit_code = 1
+    result: object = None
+
+
 class JobCancelled(CopilotError):
     """The person stopped this work."""
 

@@ -45,6 +45,8 @@ class AnalysisResult:
     ----------
     not_written : str
         Why it could not be written back into its run; empty where it could, or was not asked for.
+    computed : tuple of str
+        Steps of `validate` that were computed now, and not taken from what is kept of earlier ones.
     """
 
     def __init__(self, analysis: Analysis | StoredAnalysis) -> None:
@@ -53,6 +55,7 @@ class AnalysisResult:
         else:
             self._stored = analysis
         self.not_written = ""
+        self.computed: tuple[str, ...] = ()
 
     @cached_property
     def analysis(self) -> Analysis:

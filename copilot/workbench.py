@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from copilot.core.checks.base import Check
     from copilot.core.comparisons.base import ComparisonCheck
     from copilot.core.explanation import Explanation
-    from copilot.core.findings import Outcome
+    from copilot.core.findings import Outcome, Picture
     from copilot.core.history import RunHistory
     from copilot.integrations.mlflow_client import MlflowSource, RunInfo
     from copilot.results import AnalysisList, AnalysisResult
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from copilot.store import Store
 
 Progress = Callable[[float, str], None] | None
+PROBES = "OVF3"  # codes of this family are probes; they load only where they are used or set
 SENT_TOGETHER = 100  # runs that a worker of a cluster gets at a time
 _NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "dvc", "torch")
 
@@ -47,7 +48,8 @@ class Workbench:
         from copilot.plugins import third_party_checks
 
         detection = self.settings.detection
-        return load_all_checks(detection.checks, detection.thresholds, third_party_checks(), detection.ignore)
+        own = {code: values for code, values in detection.checks.items() if not code.startswith(PROBES)}
+        return load_all_checks(own, detection.thresholds, third_party_checks(), detection.ignore)
 
     @property
     def checks(self) -> list[Check]:
@@ -119,16 +121,14 @@ class Workbench:
             raise InputError(f"None of the runs can be analysed. {next(iter(results.failed.values()))}")
         return results
 
-    def _analyse_one(
-        self, run_id: str | None, *, kind: str, model_uri: str | None, extra: Sequence[Outcome] = ()
-    ) -> AnalysisResult:
-        """The analysis of one run, kept in the store."""
+    def _analyse_one(self, run_id: str | None, *, kind: str, model_uri: str | None, **witnesses: Any) -> AnalysisResult:
+        """The analysis of one run, kept in the store; `witnesses` as `_analyse` takes them."""
         names = self.settings.metrics.rules
         ((run, history),) = self.source.read([run_id or ""], train_pattern=names.train, val_pattern=names.val)
         if isinstance(history, CopilotError):
             raise history
         subject = {"kind": kind, "model_uri": model_uri, **self.source.subjects([run])[run.run_id]}
-        (result,) = self._analyse([history], [subject], extra)
+        (result,) = self._analyse([history], [subject], **witnesses)
         self.store.save_analysis(result.analysis, self.source.public_uri)
         return result
 
@@ -194,8 +194,14 @@ class Workbench:
         )
 
     def _analyse(
-        self, histories: Sequence[RunHistory], subjects: Sequence[Mapping[str, Any]], extra: Sequence[Outcome] = ()
+        self,
+        histories: Sequence[RunHistory],
+        subjects: Sequence[Mapping[str, Any]],
+        extra: Sequence[Outcome] = (),
+        pictures: Sequence[Picture] = (),
+        artifacts: Mapping[str, str] | None = None,
     ) -> AnalysisList:
+        """Documents of histories; `extra` outcomes, with pictures and files, are those of other witnesses."""
         from copilot.core.analysis import analyse
         from copilot.results import AnalysisList, AnalysisResult
 
@@ -206,8 +212,13 @@ class Workbench:
             self.checks,
             ignore=detection.ignore,
             preference=detection.metrics,
-            provenance={"versions": _versions(), "settings": self.settings.public()["detection"]},
+            provenance={
+                "versions": _versions(),
+                "settings": self.settings.public()["detection"],
+                "artifacts": dict(artifacts or {}),
+            },
             extra=extra,
+            pictures=pictures,
         )
         return AnalysisList(AnalysisResult(d) for d in documents)
 

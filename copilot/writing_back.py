@@ -20,6 +20,8 @@ class WritingBack(Workbench):
     def write_back(self, results: AnalysisResult | Iterable[AnalysisResult]) -> dict[str, str]:
         """Write analyses into their runs: tags ``copilot.*``, and the artifact ``copilot/analysis.json``.
 
+        What `validate` found of a model comes with its report, ``copilot/report.html``.
+
         No other tag is touched; what is there already is not written again.
 
         Parameters
@@ -36,13 +38,15 @@ class WritingBack(Workbench):
         CopilotError
             For a single result: it is not of a run, the store is an SQLite file, or the store refuses.
         """
+        from copilot.reporting import render
         from copilot.results import AnalysisResult
 
         single = isinstance(results, AnalysisResult)
         by_run = {r.subject.run_id: r for r in ([results] if single else results)}
         if None in by_run:
             raise InputError("Only the analysis of an MLflow run can be written back.", "Pass what analyze_model gave.")
-        errors = self.source.write_back({run_id: result.analysis for run_id, result in by_run.items()})
+        pages = {i: str(render(r.analysis, "html")).encode() for i, r in by_run.items() if r.subject.kind == "model"}
+        errors = self.source.write_back({run_id: result.analysis for run_id, result in by_run.items()}, pages)
         for run_id, result in by_run.items():
             result.not_written = str(errors.get(run_id, ""))
         if single and errors:

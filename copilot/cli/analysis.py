@@ -51,7 +51,7 @@ def analyze(
         raise click.UsageError("--write-back needs a run: a file has none.")
     analyzer = session.analyzer(write_back=write_back)
     result = analyzer.analyze_history(history) if history is not None else analyzer.analyze_model(run_id or model_uri)
-    _show(session, result)
+    show_one(session, result)
     _tell_not_written(session, [result])
     return exit_code([result], fail_on)
 
@@ -158,7 +158,8 @@ def _explain_pairs(session: Session, model_uri: str | None, history: str | None)
         session.emit(told.model_dump_json(indent=2) if session.format == "json" else explanation_markdown(told))
 
 
-def _show(session: Session, result) -> None:
+def show_one(session: Session, result) -> None:
+    """Print one analysis."""
     if session.format == "table":
         from copilot.cli.tables import analysis_table
 

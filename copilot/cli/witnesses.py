@@ -1,4 +1,4 @@
-"""Commands of the other witnesses: validate (Deepchecks), data (DVC), research (papers)."""
+"""Commands of the other witnesses: data (DVC), research (papers)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,8 @@ from pathlib import Path
 
 import click
 
-from copilot.cli.analysis import FAIL_ON, _show, exit_code
 from copilot.cli.session import Session, common, needs_command
 from copilot.errors import InputError
-
-
-@click.command()
-@click.option("--model-uri", metavar="URI", required=True, help="runs:/ID/model, models:/NAME/3 or models:/NAME@ALIAS.")
-@click.option("--train", metavar="DIR", required=True, help="Training images: one folder a class.")
-@click.option("--test", metavar="DIR", required=True, help="Validation or test images: one folder a class.")
-@click.option("--suite", metavar="NAME", help="Default: deepchecks.suite of the settings.")
-@FAIL_ON
-@common("table", "json", "markdown", "junit", "sarif")
-def validate(session: Session, model_uri: str, train: str, test: str, suite: str | None, fail_on: str | None) -> int:
-    """Run a Deepchecks suite on a model and two image folders."""
-    with session.progress("Deepchecks") as progress:
-        result = session.analyzer().validate(model_uri, train, test, suite=suite, progress=progress)
-    _show(session, result)
-    return exit_code([result], fail_on)
 
 
 @click.group(invoke_without_command=True, no_args_is_help=False)

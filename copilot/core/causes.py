@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from copilot.core.findings import Cause, CauseName, Outcome, Verdict
 from copilot.core.history import RunHistory
 from copilot.core.set_sizes import set_size
+from copilot.core.testimony import BEFORE_ANY, testimony
 
 CAUSE_WORDS: dict[CauseName, str] = {
     "capacity": "a model too large for the data",
@@ -46,11 +47,22 @@ def find_causes(verdict: Verdict, history: RunHistory, by_code: Mapping[str, Out
     if verdict not in scorers:
         return (Cause(cause="none", probability=1.0),)
     scores = scorers[verdict](history, by_code)
+    heard = testimony(by_code) if scorers[verdict] is _overfitting else {}
+    for name, said in heard.items():
+        score, codes = scores.get(name, (BEFORE_ANY, ()))
+        if name in scores or said.found:
+            scores[name] = (score + said.score, codes + said.found)
     weights = {name: math.exp(score) for name, (score, _) in scores.items()}
     total = sum(weights.values())
     ranked = sorted(((name, weight / total) for name, weight in weights.items()), key=lambda item: -item[1])
     return tuple(
-        Cause(cause=name, probability=round(p, 3), finding_codes=scores[name][1]) for name, p in ranked[:MAX_CAUSES]
+        Cause(
+            cause=name,
+            probability=round(p, 3),
+            finding_codes=scores[name][1],
+            against=heard[name].against if name in heard else (),
+        )
+        for name, p in ranked[:MAX_CAUSES]
     )
 
 

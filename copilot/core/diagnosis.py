@@ -202,7 +202,14 @@ def _summary(
         gap += f" {by_code[DIVERGENCE].summary}" if _is(by_code, DIVERGENCE) else ""
         lead = "what counts is" if _is(by_code, DIVERGENCE) else "validation is"
         return f"Healthy: {lead} not getting worse.{gap}{keep}{tail}"
-    return f"Inconclusive. {_what_is_missing(history, by_code)}"
+    return f"Inconclusive. {_what_is_missing(history, by_code)}{_of_the_model(by_code)}"
+
+
+def _of_the_model(by_code: Mapping[str, Outcome]) -> str:
+    """The gravest thing that probes or Deepchecks found, where curves say nothing."""
+    found = [o for code, o in by_code.items() if code.startswith(("OVF3", "OVF5")) and o.state == "issue"]
+    worst = max(found, key=lambda o: SEVERITIES.index(o.severity), default=None)
+    return f" The model itself: {worst.summary}" if worst is not None and worst.severity != "low" else ""
 
 
 def _overfitting_since(by_code: Mapping[str, Outcome], onset: float | None) -> str:

@@ -198,12 +198,15 @@ class Picture(Document):
     media_type: Literal["image/png", "image/jpeg", "image/webp"] = "image/png"
     width: int
     height: int
-    data: str = Field(max_length=1_500_000, repr=False)
+    data: str = Field(max_length=1_500_000, pattern=r"^[A-Za-z0-9+/]*={0,2}$", repr=False)
 
 
 class Provenance(Document):
+    """``artifacts`` are files that were kept beside the analysis: what they are, and paths below the home folder."""
+
     versions: dict[str, str] = {}
     settings: dict[str, Any] = {}
+    artifacts: dict[str, str] = {}
     duration_s: float = 0.0
 
 

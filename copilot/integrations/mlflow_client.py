@@ -253,20 +253,24 @@ class MlflowSource:
         """
         return self._store.artifacts(run_id, path)
 
-    def write_back(self, analyses: Mapping[str, Analysis]) -> dict[str, CopilotError]:
+    def write_back(
+        self, analyses: Mapping[str, Analysis], pages: Mapping[str, bytes] | None = None
+    ) -> dict[str, CopilotError]:
         """Write analyses into their runs: tags that begin with ``copilot.``, and ``copilot/analysis.json``.
 
         Parameters
         ----------
         analyses : mapping of str to Analysis
             By run id.
+        pages : mapping of str to bytes, optional
+            By run id, a report to lie beside the analysis as ``copilot/report.html``.
 
         Returns
         -------
         dict of str to CopilotError
             Why, for each run that it did not work for.
         """
-        return write_all_back(self._store, analyses)
+        return write_all_back(self._store, analyses, pages or {})
 
     def registered_models(self) -> list[RegisteredModel]:
         """Registered models with their versions, by name."""

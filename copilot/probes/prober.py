@@ -18,7 +18,7 @@ _LACKING = {
 
 
 def run_probes(
-    examined: Examined,
+    examined: Examined | None,
     probes: Sequence[Probe],
     ignore: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -27,7 +27,8 @@ def run_probes(
 
     Parameters
     ----------
-    examined : Examined
+    examined : Examined or None
+        None where the model is no classifier: then no probe applies.
     probes : sequence of Probe
     ignore : mapping of code to reason, optional
         Muted probes: their outcome is ``ignored`` with the reason, and they are not run.
@@ -46,9 +47,13 @@ def run_probes(
     return found
 
 
-def _run(examined: Examined, probe: Probe, ignore: Mapping[str, str], progress: Progress) -> Probed:
+def _run(examined: Examined | None, probe: Probe, ignore: Mapping[str, str], progress: Progress) -> Probed:
     if probe.code in ignore:
         return Probed(muted(probe.code, probe.title, ignore[probe.code]))
+    if examined is None:
+        return Probed(
+            _without_numbers(probe, "not_applicable", "The probes look at classifiers; this is another task.")
+        )
     if probe.needs != "predictions" and getattr(examined, probe.needs) is None:
         return Probed(_without_numbers(probe, "not_applicable", _LACKING[probe.needs]))
     try:

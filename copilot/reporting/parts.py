@@ -78,6 +78,18 @@ class EvidenceRow:
 
 
 @dataclass(frozen=True)
+class PictureView:
+    """A picture in the page itself; ``of`` is the finding that it shows."""
+
+    title: str
+    caption: str
+    address: str
+    width: int
+    height: int
+    of: Link | None
+
+
+@dataclass(frozen=True)
 class ReportView:
     """Everything a report says, from the verdict to the provenance."""
 
@@ -96,6 +108,8 @@ class ReportView:
     advice: tuple[Advice, ...]
     issues: tuple[FindingView, ...]
     calm: tuple[FindingView, ...]
+    pictures: tuple[PictureView, ...]
+    pictures_left_out: int
     evidence: tuple[EvidenceRow, ...]
     evidence_left_out: int
     warnings: tuple[str, ...]

@@ -10,15 +10,25 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from copilot.core.findings import Analysis, Evidence, Finding, Recommendation
+from copilot.core.findings import Analysis, Evidence, Finding, Picture, Recommendation
 from copilot.reporting import words
 from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES, VERDICT_STYLES
-from copilot.reporting.parts import Advice, Card, CauseBar, Chip, EvidenceRow, FindingView, Link, ReportView
+from copilot.reporting.parts import (
+    Advice,
+    Card,
+    CauseBar,
+    Chip,
+    EvidenceRow,
+    FindingView,
+    Link,
+    PictureView,
+    ReportView,
+)
 from copilot.utils.validators import clean_text, without_credentials
 
 NAME_CHARS, HEADLINE_CHARS, LINE_CHARS, TEXT_CHARS = 120, 160, 240, 800
 FULL_CHIPS = 6
-MAX_EVIDENCE, MAX_WARNINGS, MAX_SETTINGS = 1000, 50, 80
+MAX_EVIDENCE, MAX_WARNINGS, MAX_SETTINGS, MAX_PICTURES = 1000, 50, 80, 24
 _STATE_ORDER = ("issue", "error", "passed", "not_applicable", "skipped", "ignored")
 _SEVERITY_ORDER = ("high", "medium", "low", "none")
 _ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -54,6 +64,8 @@ def report_view(analysis: Analysis) -> ReportView:
         advice=tuple(_advice(r, places) for r in analysis.recommendations),
         issues=tuple(v for is_issue, v in views if is_issue),
         calm=tuple(v for is_issue, v in views if not is_issue),
+        pictures=tuple(_picture(picture, places) for picture in analysis.pictures[:MAX_PICTURES]),
+        pictures_left_out=max(0, len(analysis.pictures) - MAX_PICTURES),
         evidence=tuple(_evidence_rows(analysis, anchors, places)),
         evidence_left_out=max(0, len(analysis.evidence) - MAX_EVIDENCE),
         warnings=tuple(clean_text(w, LINE_CHARS) for w in notes[:MAX_WARNINGS]),
@@ -63,6 +75,18 @@ def report_view(analysis: Analysis) -> ReportView:
         ),
         settings=tuple(_settings(analysis.provenance.settings))[:MAX_SETTINGS],
         duration=words.with_unit(analysis.provenance.duration_s, "s") if analysis.provenance.duration_s else "",
+    )
+
+
+def _picture(picture: Picture, places: Mapping[str, str]) -> PictureView:
+    code = picture.finding_code
+    return PictureView(
+        title=clean_text(picture.title, LINE_CHARS),
+        caption=clean_text(picture.caption, TEXT_CHARS),
+        address=f"data:{picture.media_type};base64,{picture.data}",
+        width=picture.width,
+        height=picture.height,
+        of=Link(code, places[code]) if code in places else None,
     )
 
 

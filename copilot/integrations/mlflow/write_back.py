@@ -13,7 +13,7 @@ AT_ONCE = 4  # requests; more do not make a server faster
 GIVE_UP_AFTER = 5  # failures in a row: a server that is gone would cost its time limit for each run
 PREFIX = "copilot."
 WRITTEN_LAST = f"{PREFIX}analyzed_at"
-ARTIFACT = "copilot/analysis.json"
+ARTIFACT, PAGE = "copilot/analysis.json", "copilot/report.html"
 
 
 def tags_of(analysis: Analysis) -> dict[str, str | None]:
@@ -30,7 +30,7 @@ def tags_of(analysis: Analysis) -> dict[str, str | None]:
     return {PREFIX + name: value for name, value in values.items()}
 
 
-def write_back(store: Store, run_id: str, analysis: Analysis) -> bool:
+def write_back(store: Store, run_id: str, analysis: Analysis, page: bytes | None = None) -> bool:
     """Write an analysis into its run, where it is not there yet.
 
     Parameters
@@ -38,6 +38,8 @@ def write_back(store: Store, run_id: str, analysis: Analysis) -> bool:
     store : Store
     run_id : str
     analysis : Analysis
+    page : bytes, optional
+        The report as HTML, to lie beside the analysis.
 
     Returns
     -------
@@ -57,6 +59,8 @@ def write_back(store: Store, run_id: str, analysis: Analysis) -> bool:
     failed: CopilotError | None = None
     try:
         store.put_artifact(run_id, ARTIFACT, analysis.model_dump_json(indent=2).encode())
+        if page is not None:
+            store.put_artifact(run_id, PAGE, page)
     except CopilotError as error:
         failed = error
         changed.pop(WRITTEN_LAST, None)
@@ -66,7 +70,9 @@ def write_back(store: Store, run_id: str, analysis: Analysis) -> bool:
     return True
 
 
-def write_all_back(store: Store, analyses: Mapping[str, Analysis]) -> dict[str, CopilotError]:
+def write_all_back(
+    store: Store, analyses: Mapping[str, Analysis], pages: Mapping[str, bytes]
+) -> dict[str, CopilotError]:
     """See `MlflowSource.write_back`."""
     failures: list[CopilotError] = []
 
@@ -74,7 +80,7 @@ def write_all_back(store: Store, analyses: Mapping[str, Analysis]) -> dict[str, 
         if len(failures) >= GIVE_UP_AFTER:
             return failures[-1]
         try:
-            write_back(store, run_id, analyses[run_id])
+            write_back(store, run_id, analyses[run_id], pages.get(run_id))
             failures.clear()
         except CopilotError as error:
             if isinstance(error, ToolError):
