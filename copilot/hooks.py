@@ -1,4 +1,4 @@
-"""A hook for training scripts: look at the model that a run has just logged, and end the script where it must not go on."""
+"""A hook for training scripts: judge the run and the model just logged, and end the script where it must not go on."""
 
 from __future__ import annotations
 
