@@ -84,6 +84,10 @@ def recommend(diagnosis: Diagnosis, outcomes: Sequence[Outcome]) -> tuple[Recomm
 
     if diagnosis.onset_epoch is not None:
         want(texts.STOP, ["OVF102"])
+    for outcome in issues:  # seen in the model or the images themselves, which says more than a likely cause
+        if outcome.code.startswith(("OVF3", "OVF4")) and outcome.severity == "high":
+            for remedy in BY_CODE.get(outcome.code, ())[:1]:
+                want(remedy, [outcome.code])
     for cause in diagnosis.causes:
         if cause.probability >= LIKELY:
             for remedy in BY_CAUSE.get(cause.cause, ()):

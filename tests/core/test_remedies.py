@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from copilot.core import remedies
+from copilot.core import remedy_texts
 from copilot.core.analysis import analyse
 from copilot.core.checks import BUILT_IN, load_checks
 from copilot.core.findings import Cause, CauseName, Diagnosis, Evidence, Outcome
@@ -13,7 +13,7 @@ from copilot.core.history import RunHistory
 from copilot.core.remedies import BY_CAUSE, BY_CODE, BY_PATTERN, MAX_RECOMMENDATIONS, Remedy, recommend
 from tests.core.curves import healthy, learning_curve, overfitting, with_accuracy
 
-ALL = [value for value in vars(remedies).values() if isinstance(value, Remedy)]
+ALL = [value for value in vars(remedy_texts).values() if isinstance(value, Remedy)]
 PAPER = re.compile(r"arxiv:\d{4}\.\d{4,5}|doi:10\.\d{4,9}/[^\s]+")
 
 
@@ -30,8 +30,9 @@ def test_every_code_of_a_finding_has_a_remedy():
     from copilot.core.comparisons import BUILT_IN as COMPARISONS
     from copilot.core.datasets import CODE
     from copilot.integrations.deepchecks.catalogue import CHECKS
+    from copilot.probes import BUILT_IN as PROBES
 
-    codes = {c.code for c in (*BUILT_IN, *COMPARISONS)} | {CODE} | {code for code, _ in CHECKS.values()}
+    codes = {c.code for c in (*BUILT_IN, *COMPARISONS, *PROBES)} | {CODE} | {code for code, _ in CHECKS.values()}
     assert codes == set(BY_CODE)
     assert all(BY_CODE.values())
 
