@@ -23,8 +23,8 @@ def causes(history, *extra):
 
 def test_a_shortcut_makes_another_kind_of_images_likely():
     before, after = causes(overfitting()), causes(overfitting(), outcome("OVF305"))
-    assert next(iter(before)) != "distribution_shift"
-    assert next(iter(after)) == "distribution_shift"
+    assert "distribution_shift" not in list(before)[:2]
+    assert list(after)[:2] == ["trained_too_long", "distribution_shift"]
     assert "OVF305" in after["distribution_shift"].finding_codes
 
 
