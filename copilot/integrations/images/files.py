@@ -114,7 +114,7 @@ def is_split(name: str) -> bool:
 
 
 def integer_classes(values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-    """Classes of integer labels: 0, 1, ... up to the largest, so that a label is a model's output; of large ones those seen.
+    """Classes of integer labels: 0, 1, ... up to the largest, as a model's outputs; of very large ones those seen.
 
     Parameters
     ----------

@@ -56,9 +56,8 @@ class ImageFolder(FileImages):
 
 
 def class_folders(path: Path) -> list[str]:
-    """Names of the folders in `path`, in order; hidden ones and links back to the folder or one above it are no classes."""
-    with os.scandir(path) as entries:
-        found = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    """Names of the folders in `path`, in order, but hidden ones and links that lead back to it or above it."""
+    found = sorted(name for name in os.listdir(path) if not name.startswith(".") and is_folder(path / name))
     top = path.resolve()
     above = {top, *top.parents}
     return [name for name in found if not (path / name).is_symlink() or (path / name).resolve() not in above]
