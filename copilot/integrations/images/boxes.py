@@ -40,10 +40,8 @@ class BoxedImages(FileImages):
         relative: bool = False,
         notes: Sequence[str] = (),
     ) -> None:
-        starts = np.searchsorted(owners := np.asarray(owners), np.arange(len(files) + 1), sorter=None)
-        if (np.diff(owners) < 0).any():
-            order = np.argsort(owners, kind="stable")
-            boxes, starts = boxes[order], np.searchsorted(owners[order], np.arange(len(files) + 1))
+        order = np.argsort(owners, kind="stable")
+        boxes, starts = boxes[order], np.searchsorted(np.asarray(owners)[order], np.arange(len(files) + 1))
         self._boxes, self._starts, self._relative = boxes, starts, relative
         empty = int((np.diff(starts) == 0).sum())
         notes = [*notes, *([f"{empty} of {len(files)} images have no objects."] if empty else [])]
@@ -98,7 +96,7 @@ def clip_boxes(
     right, bottom = x + boxes[:, 3], y + boxes[:, 4]
     with np.errstate(invalid="ignore"):
         had_area = finite & (boxes[:, 3] > 0) & (boxes[:, 4] > 0)
-        slack = 1e-6 * np.maximum(1, np.stack([right, bottom]).max(0, initial=1))  # rounding is not reaching out
+        slack = 1e-6 * np.maximum(1, np.maximum(right, bottom))  # rounding is not reaching out
         outside = had_area & ((x < -slack) | (y < -slack) | (right > width + slack) | (bottom > height + slack))
         boxes[:, 1], boxes[:, 2] = np.clip(x, 0, width), np.clip(y, 0, height)
         boxes[:, 3] = np.clip(right, 0, width) - boxes[:, 1]
