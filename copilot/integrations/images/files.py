@@ -109,8 +109,24 @@ def find_split(wanted: str, present: Iterable[str]) -> str | None:
     return wanted if wanted in names else next((by_name[w] for w in (wanted.lower(), *words) if w in by_name), None)
 
 
-def is_split(name: str) -> bool:
-    return any(name.lower() in words for words in SPLITS.values())
+def refuse_splits(folders: Sequence[str], shown: str) -> None:
+    """Raise where all of some folders are called after splits, so that one of them has to be named.
+
+    Raises
+    ------
+    InputError
+        They are; the line says how to name one.
+    """
+    words = {word for known in SPLITS.values() for word in known}
+    if folders and all(name.lower().rstrip("0123456789") in words for name in folders):
+        raise InputError(f"{shown} holds splits: {listed(folders)}.", f"Name one: {shown}#{listed(folders[-1:])}.")
+
+
+def folders_in(path: str | Path) -> list[str]:
+    """Names of the folders in a folder, in order, but hidden ones; none where it is not there."""
+    if not is_folder(path):
+        return []
+    return sorted(n for n in os.listdir(path) if not n.startswith(".") and is_folder(os.path.join(path, n)))
 
 
 def integer_classes(values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

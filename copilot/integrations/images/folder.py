@@ -9,7 +9,7 @@ import numpy as np
 
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.base import Size
-from copilot.integrations.images.files import FileImages, image_files, is_folder, listed
+from copilot.integrations.images.files import FileImages, folders_in, image_files, is_folder, listed
 from copilot.utils.validators import clean_text
 
 
@@ -57,7 +57,7 @@ class ImageFolder(FileImages):
 
 def class_folders(path: Path) -> list[str]:
     """Names of the folders in `path`, in order, but hidden ones and links that lead back to it or above it."""
-    found = sorted(name for name in os.listdir(path) if not name.startswith(".") and is_folder(path / name))
+    found = folders_in(path)
     top = path.resolve()
     above = {top, *top.parents}
     return [name for name in found if not (path / name).is_symlink() or (path / name).resolve() not in above]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from pathlib import Path
@@ -13,11 +12,10 @@ from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.files import (
     FileImages,
     find_split,
-    has_image_ending,
     integer_classes,
     listed,
-    read_text,
 )
+from copilot.integrations.images.tables import find_column, read_table
 from copilot.utils.validators import clean_text
 
 FILE_COLUMNS = (
@@ -71,7 +69,7 @@ class ImageManifest(FileImages):
         shown = clean_text(path)
         if not self.path.is_file():
             raise NotFoundError(f"Table of images not found: {shown}", "Pass a CSV file with a path and a label a row.")
-        header, rows = _table(self.path, shown)
+        header, rows = read_table(self.path, _HINT)
         at_file = _column(header, FILE_COLUMNS, f"the images' paths, such as {', '.join(FILE_COLUMNS[:4])}", shown)
         at_label = _column(header, LABEL_COLUMNS, f"the classes, such as {', '.join(LABEL_COLUMNS[:4])}", shown)
         notes: list[str] = []
@@ -88,29 +86,8 @@ class ImageManifest(FileImages):
         super().__init__(origin, class_names, files, names, labels[chosen], notes=notes)
 
 
-def _table(path: Path, shown: str) -> tuple[list[str], list[list[str]]]:
-    text = read_text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t|", key=first.count) if path.suffix.lower() != ".tsv" else "\t"
-    try:
-        rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if any(row)]
-    except csv.Error as error:
-        raise InputError(f"{shown} is not a table: {clean_text(error)}.", _HINT) from error
-    if not rows:
-        raise InputError(f"{shown} is empty.", _HINT)
-    header = [cell.strip() for cell in rows[0]]
-    if len(header) == 2 and has_image_ending(header[0]):  # no header
-        return ["path", "label"], rows
-    return header, rows[1:]
-
-
-def _find(header: list[str], names: tuple[str, ...]) -> int | None:
-    plain = [cell.lower().replace(" ", "_").replace("-", "_") for cell in header]
-    return next((plain.index(name) for name in names if name in plain), None)
-
-
 def _column(header: list[str], names: tuple[str, ...], what: str, shown: str) -> int:
-    found = _find(header, names)
+    found = find_column(header, names)
     if found is None:
         raise InputError(f"{shown} has no column with {what}.", f"Its columns are: {listed(header, 20)}.")
     return found
@@ -144,7 +121,7 @@ def _classes(labels: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _of_split(header: list[str], rows: list[list[str]], split: str | None, shown: str, notes: list[str]) -> list[int]:
-    at = _find(header, SPLIT_COLUMNS)
+    at = find_column(header, SPLIT_COLUMNS)
     if at is None:
         if split is None:
             return list(range(len(rows)))

@@ -9,7 +9,16 @@ import numpy as np
 
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.base import BROKEN, decoded, header_size
-from copilot.integrations.images.files import FileImages, file_stamp, find_split, image_files, is_folder, listed
+from copilot.integrations.images.files import (
+    FileImages,
+    file_stamp,
+    find_split,
+    folders_in,
+    image_files,
+    is_folder,
+    listed,
+    refuse_splits,
+)
 from copilot.integrations.images.files import read_text as text_of
 from copilot.utils.validators import clean_text
 
@@ -116,9 +125,10 @@ class MaskFolder(FileImages):
 
 def _folders(path: Path, split: str | None, shown: str) -> tuple[Path, Path]:
     images, masks = path / "images", path / "masks"
-    if split is not None:
-        inner = [n for n in os.listdir(images) if is_folder(images / n)] if is_folder(images) else []
-        outer = [n for n in os.listdir(path) if is_folder(path / n)] if is_folder(path) else []
+    inner, outer = folders_in(images), folders_in(path)
+    if split is None:
+        refuse_splits(inner, shown)
+    else:
         if found := find_split(split, inner):
             images, masks = images / found, masks / found
         elif found := find_split(split, outer):

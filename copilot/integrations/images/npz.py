@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -13,9 +14,18 @@ import numpy as np
 from copilot.errors import InputError, NotFoundError
 from copilot.utils.validators import clean_text
 
-MAX_BYTES = 16_000_000_000
+MAX_BYTES = 8_000_000_000
 CHUNK_BYTES = 32_000_000
-_BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_BROKEN = (
+    OSError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+    MemoryError,
+)
 
 
 class Npz:

@@ -13,7 +13,7 @@ from copilot.integrations.images.base import ImageSet, Task
 from copilot.integrations.images.boxes import not_this_task
 from copilot.integrations.images.coco import CocoImages, find_annotations
 from copilot.integrations.images.custom import open_function
-from copilot.integrations.images.files import find_split, has_image_ending, is_folder, is_split, listed
+from copilot.integrations.images.files import find_split, has_image_ending, is_folder, listed, refuse_splits
 from copilot.integrations.images.folder import ImageFolder, class_folders
 from copilot.integrations.images.manifest import ImageManifest
 from copilot.integrations.images.masks import MaskFolder
@@ -138,11 +138,12 @@ def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
         raise InputError(f"{clean_text(path)} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if (annotations := find_annotations(folder, split)) is not None:
         return CocoImages(annotations, _coco_task(task))
+    config = folder / "data.yaml"
+    if config.is_file() and (split or not {"images", "labels"} <= set(inner)):
+        return YoloImages(config, split)
     for parts, opener in ((("images", "masks"), MaskFolder), (("images", "labels"), YoloImages)):
         if set(parts) <= set(inner):
             return opener(path, split)
-    if (config := folder / "data.yaml").is_file() and (split or "images" not in inner):
-        return YoloImages(config, split)
     if split is not None:
         found = find_split(split, inner)
         if found is None:
@@ -155,11 +156,8 @@ def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
 
 
 def _of_classes(path: str, folder: Path, inner: list[str]) -> ImageSet:
-    if inner and all(map(is_split, inner)) and any(class_folders(folder / name) for name in inner):
-        raise InputError(
-            f"{clean_text(path)} holds splits: {listed(inner)}.",
-            f"Name one: {clean_text(path)}#{clean_text(inner[-1])}.",
-        )
+    if any(class_folders(folder / name) for name in inner):  # else they are classes of those names
+        refuse_splits(inner, clean_text(path))
     tables = sorted(name for name in os.listdir(folder) if name.lower().endswith((".csv", ".tsv", ".npz", ".json")))
     try:
         return ImageFolder(path)

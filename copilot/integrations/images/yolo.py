@@ -17,10 +17,11 @@ from copilot.integrations.images.files import (
     find_split,
     has_image_ending,
     image_files,
+    folders_in,
     inside,
-    is_folder,
     listed,
     read_text,
+    refuse_splits,
 )
 from copilot.utils.validators import clean_text
 
@@ -59,6 +60,7 @@ class YoloImages(BoxedImages):
         if config is None:
             root = self.path
             pairs = list(_of_folder(root / "images", split, shown))
+            config = next((_config(f, shown) for f in _settings_near(root) if f.is_file()), None)
         else:
             root = _root(self.path, config)
             pairs = list(_of_config(root, config, split, shown, notes))
@@ -144,8 +146,10 @@ def _of_list(root: Path, file: Path, outside: list[str]) -> Iterator[tuple[str, 
 
 
 def _of_folder(folder: Path, split: str | None, shown: str, root: Path | None = None) -> Iterator[tuple[str, str]]:
+    inner = folders_in(folder)
+    if root is None and split is None:
+        refuse_splits(inner, shown)
     if split is not None:
-        inner = [n for n in os.listdir(folder) if is_folder(folder / n)] if is_folder(folder) else []
         found = find_split(split, inner)
         if found is None:
             raise InputError(f"{shown} has no split {clean_text(split, 40)} in images.", f"It has: {listed(inner)}.")
@@ -159,10 +163,15 @@ def _name(root: Path, path: str) -> str:
 
 
 def _labels_of(file: str) -> str:
-    """Path of an image's text file."""
+    """Path of an image's text file; empty if it has none."""
     above, mark, below = file.rpartition(f"{os.sep}images{os.sep}")
-    own = os.path.splitext(f"{above}{os.sep}labels{os.sep}{below}" if mark else file)[0]
-    return f"{own}.txt"
+    own = [f"{above}{os.sep}labels{os.sep}{below}"] if mark else []
+    tries = (f"{os.path.splitext(path)[0]}.txt" for path in [*own, file])
+    return next(filter(os.path.isfile, tries), "")
+
+
+def _settings_near(root: Path) -> tuple[Path, Path]:
+    return root / "data.yaml", root.resolve().parent / "data.yaml"
 
 
 def _all_boxes(files: list[str], keypoints: bool, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -172,7 +181,7 @@ def _all_boxes(files: list[str], keypoints: bool, notes: list[str]) -> tuple[np.
     strange: list[str] = []
     for index, file in enumerate(files):
         try:
-            text = read_text(file, MAX_LABEL_BYTES) if os.path.exists(file) else ""
+            text = read_text(file, MAX_LABEL_BYTES) if file else ""
         except InputError:
             strange.append(os.path.basename(file))
             continue
