@@ -37,9 +37,9 @@ _HINT = (
 def read_predictions(path: str | Path, image_set: ImageSet) -> Predictions:
     """Predictions for the images of a set.
 
-    Images are found by their whole name in the set, by the end of a longer path, then by their file name, with or without
-    its ending, where only one image has it. Images without a prediction are left out and counted in
-    ``notes``; in COCO results an image without a row is one in which nothing was found.
+    Images are found by their whole name in the set, by the end of a longer path, then by their file name, with or
+    without its ending, where only one image has it. Images without a prediction are left out and counted in ``notes``;
+    in COCO results an image without a row is one in which nothing was found.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def _from_npz(path: Path, image_set: ImageSet, shown: str) -> Predictions:
         raise InputError(f"{key} in {shown} holds one number an image; expected one for each class.", told)
     texts = values.astype(np.int64).astype(str) if values.dtype.kind == "f" else values.astype(str)
     known = image_set.class_names
-    if values.dtype.kind in "fiu" and values.size and 0 <= values.min() and values.max() < len(known):
+    if values.dtype.kind in "fiu" and values.size and values.min() >= 0 and values.max() < len(known):
         predicted = values.astype(np.int64)
     else:
         predicted = _class_numbers(texts.tolist(), image_set, shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,9 @@ def _without_repeats(
 def _root(folder: Path, names: list[str]) -> Path:
     """The folder that paths start from: that of the table, unless only a folder of images in it has the first ones."""
 
+    below = list(islice((name for name in names if not os.path.isabs(name) and not name.startswith("..")), 5))
+
     def has_one(root: Path) -> bool:
-        return any("\0" not in name and os.path.exists(os.path.join(root, name)) for name in names[:5])
+        return any("\0" not in name and os.path.exists(os.path.join(root, name)) for name in below)
 
     return next((root for root in (folder, *(folder / name for name in FOLDERS)) if has_one(root)), folder)

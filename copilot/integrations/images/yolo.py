@@ -15,9 +15,9 @@ from copilot.integrations.images.boxes import BoxedImages, clip_boxes
 from copilot.integrations.images.files import (
     file_stamp,
     find_split,
+    folders_in,
     has_image_ending,
     image_files,
-    folders_in,
     inside,
     listed,
     read_text,
