@@ -68,11 +68,15 @@ def image_files(folder: str | Path, unreadable: list[str] | None = None) -> list
             unreadable.append(clean_text(error.filename))
 
     for base, folders, names in os.walk(folder, onerror=refused):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         inner = os.path.relpath(base, folder).replace(os.sep, "/")
         above = "" if inner == "." else f"{inner}/"
         found += [above + name for name in names if has_image_ending(name)]
     return sorted(found, key=lambda name: name.split("/"))
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def has_image_ending(name: str) -> bool:
@@ -126,7 +130,7 @@ def folders_in(path: str | Path) -> list[str]:
     """Names of the folders in a folder, in order, but hidden ones; none where it is not there."""
     if not is_folder(path):
         return []
-    return sorted(n for n in os.listdir(path) if not n.startswith(".") and is_folder(os.path.join(path, n)))
+    return sorted(n for n in os.listdir(path) if not is_hidden(n) and is_folder(os.path.join(path, n)))
 
 
 def integer_classes(values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

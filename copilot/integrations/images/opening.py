@@ -133,7 +133,7 @@ def _exists(path: str) -> bool:
 def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
     folder = Path(path).expanduser()
     try:
-        inner = [name for name in class_folders(folder) if name != "__MACOSX"]
+        inner = class_folders(folder)
     except OSError as error:
         raise InputError(f"{clean_text(path)} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if (annotations := find_annotations(folder, split)) is not None:

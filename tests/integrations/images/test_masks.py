@@ -14,7 +14,7 @@ def put(folder, name, values, image_size=None, where=("images", "masks")):
     values = np.asarray(values, dtype=np.uint8)
     for inner in where:
         (folder / inner / name).parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", image_size or values.shape[::-1]).save(folder / where[0] / f"{name}.jpg")
+    Image.new("RGB", image_size or values.shape[1::-1]).save(folder / where[0] / f"{name}.jpg")
     Image.fromarray(values).save(folder / where[1] / f"{name}.png")
 
 

@@ -15,11 +15,11 @@ from copilot.utils.config import ImagesSettings, MlflowSettings
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    """A function that logs a run with datasets, (context, source) each, into an SQLite store of MLflow's own."""
+    """A function that logs a run with datasets, (context, source) each, into a folder store that MLflow writes."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
     from mlflow.tracking import MlflowClient
 
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    uri = str(tmp_path_factory.mktemp("store"))
     client = MlflowClient(uri)
     experiment = client.create_experiment("images")
 

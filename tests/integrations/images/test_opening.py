@@ -124,7 +124,7 @@ def test_the_other_forms_are_reached(tmp_path, monkeypatch):
         opened("my.module:load")
     with pytest.raises(InputError, match="names no revision"):
         opened("dvc:")
-    with pytest.raises(InputError, match="DVC project"):
+    with pytest.raises(InputError, match="no Git repository with DVC"):
         opened("dvc:v1:images", dvc=DvcSettings(repo=str(tmp_path)))
     with pytest.raises(InputError, match=r"(?i)tracking"):
         opened(f"mlflow:{'a' * 32}#training")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -31,10 +32,10 @@ def data(tmp_path):
 def test_boxes_are_in_pixels_and_outlines_count_by_their_bounds(data):
     train = YoloImages(data / "data.yaml", "train")
     assert train.class_names == ("cat", "dog")
-    assert train.boxes(0) == pytest.approx([[0, 8, 3, 4, 4], [1, 0, 0, 10, 10]])
+    assert train.boxes(0) == pytest.approx(np.array([[0, 8, 3, 4, 4], [1, 0, 0, 10, 10]]))
     val = YoloImages(data / "data.yaml", "validation")
     assert val.names == ("images/val/b c.png", "images/val/background.png")
-    assert val.boxes(0) == pytest.approx([[1, 2, 2, 8, 6]])
+    assert val.boxes(0) == pytest.approx(np.array([[1, 2, 2, 8, 6]]))
     assert val.boxes(1).shape == (0, 5)
     assert val.notes == ("1 of 2 images have no objects.",)
     assert val.read(val.sample()).shape == (2, 10, 20, 3)
@@ -69,7 +70,7 @@ def test_lines_that_are_no_boxes_are_counted(data):
     lines += ["0 0.9 0.5 0.4 0.2", "-1 0.5 0.5 0.2 0.2", "1 0.5 0.5 0.2 0.2 0.87", ""]
     (data / "labels/train/a.txt").write_text("\n".join(lines))
     images = YoloImages(data / "data.yaml", "train")
-    assert images.boxes(0) == pytest.approx([[0, 14, 4, 6, 2], [1, 8, 4, 4, 2]])
+    assert images.boxes(0) == pytest.approx(np.array([[0, 14, 4, 6, 2], [1, 8, 4, 4, 2]]))
     assert images.notes == (
         "3 lines that are no boxes were left out, such as in a.txt.",
         "1 boxes of classes without a name (-1) were left out; there are 2 names.",
@@ -81,7 +82,7 @@ def test_lines_that_are_no_boxes_are_counted(data):
 def test_keypoints_are_passed_over_where_the_settings_say_so(data):
     (data / "data.yaml").write_text("val: images/val\nnames: [cat, dog]\nkpt_shape: [2, 2]\n")
     (data / "labels/val/b c.txt").write_text("0 0.5 0.5 0.2 0.4 0.1 0.1 0.9 0.9\n")
-    assert YoloImages(data / "data.yaml").boxes(0) == pytest.approx([[0, 8, 3, 4, 4]])
+    assert YoloImages(data / "data.yaml").boxes(0) == pytest.approx(np.array([[0, 8, 3, 4, 4]]))
 
 
 def test_lists_of_files_and_exports_of_other_tools(data, tmp_path):
