@@ -104,7 +104,7 @@ class MaskFolder(FileImages):
             except BROKEN:
                 broken.append(os.path.basename(self._masks[row]))
         if not seen:
-            raise InputError(f"No mask can be read, such as {listed(broken, 1)}.", _HINT)
+            raise InputError(f"No mask can be read, such as {clean_text(broken[0], 40)}.", _HINT)
         if broken:
             notes.append(f"{len(broken)} masks cannot be read: {listed(broken, 3)}.")
         self._is_binary = seen <= {0, NO_CLASS} and NO_CLASS in seen

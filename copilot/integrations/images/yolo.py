@@ -192,7 +192,7 @@ def _all_boxes(files: list[str], keypoints: bool, notes: list[str]) -> tuple[np.
             else:
                 strange.append(os.path.basename(file))
     if strange:
-        notes.append(f"{len(strange)} lines that are no boxes were left out, such as in {listed(strange, 1)}.")
+        notes.append(f"{len(strange)} lines that are no boxes were left out, such as in {clean_text(strange[0], 40)}.")
     return np.array(owners, dtype=np.int64), np.array(boxes, dtype=float).reshape(-1, 5)
 
 

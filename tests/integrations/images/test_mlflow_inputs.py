@@ -20,6 +20,8 @@ def log(tmp_path_factory):
     from mlflow.tracking import MlflowClient
 
     uri = str(tmp_path_factory.mktemp("store"))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     client = MlflowClient(uri)
     experiment = client.create_experiment("images")
 
@@ -30,7 +32,8 @@ def log(tmp_path_factory):
             client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
         return run_id
 
-    return MlflowSettings(tracking_uri=uri, cache=False), logged
+    yield MlflowSettings(tracking_uri=uri, cache=False), logged
+    patch.undo()
 
 
 def put(folder):
