@@ -95,6 +95,7 @@ SEAMS = {
     "mlflow": ("copilot.integrations", "copilot.demo"),
     "openai": ("copilot.integrations.language_model",),
     "polars": ("copilot.integrations",),
+    "pycocotools": ("copilot.integrations.images.coco_masks",),
     "rich": ("copilot.cli",),
     "semanticscholar": ("copilot.integrations.semantic_scholar_source",),
     "sklearn": ("copilot.integrations", "copilot.demo"),

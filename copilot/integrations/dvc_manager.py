@@ -36,10 +36,14 @@ Progress = Callable[[float, str], None]
 
 
 class TrackedFile(NamedTuple):
-    """Content hash (MD5) of a file and its bytes; the size is None where only the remote would know it."""
+    """Content hash (MD5) of a file and its bytes; the size is None where only the remote would know it.
+
+    `legacy` objects (DVC 1 and 2) lie elsewhere in the cache.
+    """
 
     hash: str
     size: int | None
+    legacy: bool = False
 
 
 class State(NamedTuple):
@@ -192,6 +196,18 @@ class DvcManager:
             raise self._not_tracked(inside, rev)
         return self._store.read(digest, part.output.legacy, limit, f"{clean_text(inside)} of {clean_text(rev)}")
 
+    def read_file(self, file: TrackedFile, what: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        """The content of a file that `list_files` gave, without asking Git again; `what` names it in errors.
+
+        Raises
+        ------
+        InputError
+            It is larger than `limit`.
+        ToolError
+            Neither cache nor remote have it.
+        """
+        return self._store.read(file.hash, file.legacy, limit, clean_text(what))
+
     def open_image(self, path: str, rev: str = "HEAD") -> Image.Image:
         """One picture of a revision, decoded; at most ``MAX_PIXELS``.
 
@@ -257,10 +273,12 @@ class DvcManager:
     def _sized(self, part: Part) -> dict[str, TrackedFile]:
         output = part.output
         if not output.is_folder:
-            return {name: TrackedFile(digest, output.size) for name, digest in part.select({}).items()}
+            return {name: TrackedFile(digest, output.size, output.legacy) for name, digest in part.select({}).items()}
         sizes = dict((output.listing or {}).values())
         return {
-            name: TrackedFile(digest, sizes.get(digest) or self._store.cached_size(digest, output.legacy))
+            name: TrackedFile(
+                digest, sizes.get(digest) or self._store.cached_size(digest, output.legacy), output.legacy
+            )
             for name, digest in part.select(self._listing(output)).items()
         }
 

@@ -33,6 +33,8 @@ class Predictions:
         Of detection: class, score, x, y, width, height in pixels of the image in its own size.
     masks : sequence of n ndarrays of uint8, shape (h, w), or None
         Of segmentation: the class of each pixel, of the image in its own size.
+    notes : tuple of str
+        What was left out or changed when they were read, one line each.
     """
 
     task: Task
@@ -42,6 +44,7 @@ class Predictions:
     probabilities: np.ndarray | None = None
     boxes: Sequence[np.ndarray] | None = None
     masks: Sequence[np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -54,7 +57,7 @@ class Predictions:
         for name in _LISTS:
             for number, item in enumerate(getattr(self, name) or ()):
                 arrays[f"{name}_{number}"] = item
-        about = json.dumps({"task": self.task, "class_names": self.class_names})
+        about = json.dumps({"task": self.task, "class_names": self.class_names, "notes": self.notes})
         np.savez_compressed(path, about=np.frombuffer(about.encode(), np.uint8), **arrays)
 
     @classmethod
@@ -70,5 +73,6 @@ class Predictions:
                 indices=file["indices"],
                 labels=file["labels"],
                 probabilities=file.get("probabilities"),
+                notes=tuple(about["notes"]),
                 **lists,
             )

@@ -17,6 +17,8 @@ MAX_PIXELS = 50_000_000
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no format that starts another program
 BROKEN = (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+KEPT_BYTES = 128_000_000
+NOTE_LENGTH = 300
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 Size = int | tuple[int, int]
@@ -38,11 +40,14 @@ class ImageSet:
         What each image is called, cleaned for showing; unique.
     labels : ndarray of int64, shape (n,)
         The class of each image; -1 where the task is not classification.
+    notes : tuple of str
+        What was left out or mended when the set was opened, one line each.
     skipped : dict of str to str
         Images that could not be read so far, with the reason.
     """
 
     task: Task = "classification"
+    _keeps = True  # whether `sample` keeps what it decoded; of no use where decoding costs nothing
 
     def __init__(
         self,
@@ -51,13 +56,17 @@ class ImageSet:
         names: Sequence[str],
         labels: np.ndarray | None = None,
         size: Size | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.origin = clean_text(origin)
-        self.class_names = tuple(clean_text(name, 80) for name in class_names)
-        self.names = tuple(clean_text(name) for name in names)
+        self.class_names = _unique([clean_text(name, 80) for name in class_names])
+        self.names = _unique([clean_text(name) for name in names])
         self.labels = np.full(len(self.names), -1) if labels is None else np.asarray(labels, dtype=np.int64)
         self.size = size
+        self.notes = tuple(clean_text(note, NOTE_LENGTH) for note in notes)
         self.skipped: dict[str, str] = {}
+        self._kept: dict[int, Image.Image] = {}
+        self._room = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -81,7 +90,8 @@ class ImageSet:
     def sample(self, n: int | None = None, seed: int = 0) -> np.ndarray:
         """Indices of up to `n` images that can be read, drawn without replacement, in random order.
 
-        Images that cannot be decoded are passed over and listed in ``skipped``.
+        Images that cannot be decoded are passed over and listed in ``skipped``. Each is decoded to see that; up to
+        `KEPT_BYTES` of them are kept for the next `read` or `image`, which gives them out and forgets them.
 
         Parameters
         ----------
@@ -101,6 +111,8 @@ class ImageSet:
         """
         wanted = len(self) if n is None else min(n, len(self))
         picked: list[int] = []
+        self._kept.clear()
+        self._room = KEPT_BYTES
         for index in np.random.default_rng(seed).permutation(len(self)):
             if len(picked) == wanted:
                 break
@@ -175,23 +187,33 @@ class ImageSet:
         if self.names[index] in self.skipped:
             return False
         try:
-            self._open(index, None)
+            image = self._loaded(index)
         except InputError:
             return False
+        self._room -= image.width * image.height * len(image.getbands())
+        if self._keeps and self._room >= 0:
+            self._kept[index] = image
         return True
 
     def _open(self, index: int, channels: int | None) -> Image.Image:
         if channels not in (None, *_MODES):
             raise InputError(f"Images cannot be read with {channels} channels.", "Use 1 (grey), 3 (RGB) or 4 (RGBA).")
+        image = self._kept.pop(index, None) or self._loaded(index)
+        try:
+            return _in_mode(image, channels)
+        except BROKEN as error:
+            raise self._broken(index, error) from error
+
+    def _loaded(self, index: int) -> Image.Image:
         try:
             with warnings.catch_warnings(action="ignore"):
-                return _in_mode(self._decoded(index), channels)
+                return self._decoded(index)
         except BROKEN as error:
-            reason = _reason(error)
-            self.skipped[self.names[index]] = reason
-            raise InputError(
-                f"{self.names[index]} cannot be read: {reason}.", "Remove or replace this file."
-            ) from error
+            raise self._broken(index, error) from error
+
+    def _broken(self, index: int, error: Exception) -> InputError:
+        reason = self.skipped[self.names[index]] = _reason(error)
+        return InputError(f"{self.names[index]} cannot be read: {reason}.", "Remove or replace this file.")
 
 
 def decoded(file: object) -> Image.Image:
@@ -201,6 +223,27 @@ def decoded(file: object) -> Image.Image:
             raise ValueError(f"{opened.width} x {opened.height} pixels exceed the limit of {MAX_PIXELS:,}")
         opened.load()
         return opened.copy()
+
+
+def header_size(file: object) -> tuple[int, int]:
+    """Width and height that an image file states, without decoding it; errors are those of `BROKEN`."""
+    with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as opened:
+        return opened.size
+
+
+def _unique(names: list[str]) -> tuple[str, ...]:
+    """Names that cleaning made equal are numbered."""
+    if len(taken := set(names)) == len(names):
+        return tuple(names)
+    seen: dict[str, int] = {}
+    given = []
+    for name in names:
+        number = seen[name] = seen.get(name, 0) + 1
+        while number > 1 and f"{name} ({number})" in taken:
+            number += 1
+        given.append(name if number == 1 else f"{name} ({number})")
+        taken.add(given[-1])
+    return tuple(given)
 
 
 def _in_mode(image: Image.Image, channels: int | None) -> Image.Image:

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from copilot.errors import InputError, NotFoundError
-from copilot.integrations.images.base import SUFFIXES, ImageSet, Size, decoded
+from copilot.integrations.images.base import Size
+from copilot.integrations.images.files import FileImages, folders_in, image_files, is_folder, listed
 from copilot.utils.validators import clean_text
 
 
-class ImageFolder(ImageSet):
+class ImageFolder(FileImages):
     """Labelled images in ``path/<class>/<file>``.
 
     Parameters
@@ -33,40 +33,31 @@ class ImageFolder(ImageSet):
 
     def __init__(self, path: str | Path, *, size: Size | None = None) -> None:
         self.path = Path(path).expanduser()
-        if not self.path.is_dir():
+        if not is_folder(self.path):
             raise NotFoundError(
                 f"Image folder not found: {clean_text(path)}", "Pass a folder with one sub-folder per class."
             )
-        folders = sorted(
-            entry.name for entry in os.scandir(self.path) if entry.is_dir() and not entry.name.startswith(".")
-        )
-        found = [(label, file) for label, name in enumerate(folders) for file in image_files(self.path / name)]
+        folders, unreadable = class_folders(self.path), []
+        found = [
+            (label, f"{name}/{file}")
+            for label, name in enumerate(folders)
+            for file in image_files(self.path / name, unreadable)
+        ]
         if not found:
             raise InputError(
                 f"{clean_text(path)} holds no images in class folders.",
                 "It needs one sub-folder per class with image files.",
             )
-        self._files = [file for _, file in found]
-        names = [file.relative_to(self.path).as_posix() for file in self._files]
-        super().__init__(str(path), folders, names, np.array([label for label, _ in found]), size)
-
-    def _decoded(self, index: int) -> Image.Image:
-        return decoded(self._files[index])
-
-    def _stamp(self, index: int) -> object:
-        return file_stamp(self._files[index])
+        names = [name for _, name in found]
+        files = [os.path.join(self.path, name) for name in names]
+        notes = [f"Folders that may not be read were left out: {listed(unreadable)}."] if unreadable else []
+        labels = np.array([label for label, _ in found])
+        super().__init__(str(path), folders, files, names, labels, size=size, notes=notes)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Files below `folder` whose ending is that of an image, in order."""
-    walked = ((Path(base), names) for base, _, names in os.walk(folder))
-    return sorted(base / name for base, names in walked for name in names if Path(name).suffix.lower() in SUFFIXES)
-
-
-def file_stamp(file: Path) -> object:
-    """Size and time of a file; None if it is gone."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+def class_folders(path: Path) -> list[str]:
+    """Names of the folders in `path`, in order, but hidden ones and links that lead back to it or above it."""
+    found = folders_in(path)
+    top = path.resolve()
+    above = {top, *top.parents}
+    return [name for name in found if not (path / name).is_symlink() or (path / name).resolve() not in above]

@@ -1,0 +1,69 @@
+"""Images in one folder per class as a revision of a DVC project has them; nothing is checked out."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from copilot.errors import CopilotError, InputError
+from copilot.integrations.dvc_manager import DvcManager
+from copilot.integrations.images.base import ImageSet, decoded
+from copilot.integrations.images.files import has_image_ending
+from copilot.utils.config import DvcSettings
+from copilot.utils.validators import clean_text
+
+
+class DvcImages(ImageSet):
+    """Labelled images in ``path/<class>/<file>`` of a revision, read from DVC's cache, else from its remote.
+
+    Parameters
+    ----------
+    rev : str
+        Tag, commit or branch. What it stands for is looked up once, when the set is opened.
+    path : str
+        Tracked folder, or one inside or above it. Empty: that of the settings.
+    settings : DvcSettings
+
+    Raises
+    ------
+    NotFoundError
+        An unknown revision, or nothing is tracked there.
+    InputError
+        No DVC project is there, or no images in class folders.
+    ToolError
+        The list of files is neither in the cache nor in the remote.
+    MissingExtraError
+        DVC is not installed.
+    """
+
+    def __init__(self, rev: str, path: str, settings: DvcSettings) -> None:
+        self._manager = DvcManager(settings.repo, settings.remote)
+        path = path or settings.data_path or ""
+        tracked = self._manager.list_files(path or None, rev)
+        hidden = {name for name in tracked if any(part.startswith(".") for part in name.split("/"))}
+        images = [name for name in tracked if name not in hidden and has_image_ending(name)]
+        names = sorted((name for name in images if "/" in name), key=lambda name: name.split("/"))
+        if not names:
+            raise InputError(
+                f"{clean_text(path) or 'The project'} of {clean_text(rev)} holds no images in class folders.",
+                "Name a folder that has one sub-folder per class.",
+            )
+        self._tracked = [tracked[name] for name in names]
+        class_names = sorted({name.split("/")[0] for name in names})
+        index = {name: i for i, name in enumerate(class_names)}
+        labels = np.array([index[name.split("/")[0]] for name in names])
+        lost = len(images) - len(names)
+        notes = [f"{lost} images outside class folders were left out."] if lost else []
+        super().__init__(f"dvc:{rev}:{path}", class_names, names, labels, notes=notes)
+
+    def _decoded(self, index: int) -> Image.Image:
+        try:
+            data = self._manager.read_file(self._tracked[index], self.names[index])
+        except CopilotError as error:  # an object that is lost is an image that cannot be read
+            raise ValueError(error.message) from error
+        return decoded(io.BytesIO(data))
+
+    def _stamp(self, index: int) -> object:
+        return self._tracked[index].hash
