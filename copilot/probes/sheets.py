@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -129,7 +130,7 @@ def _sheet(
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
     """The text in at most two lines that fit a cell; what does not fit is cut."""
     lines: list[str] = []
-    for word in clean_text(text, 120).split():
+    for word in _drawable(clean_text(text, 120)).split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and font.getlength(longer) <= _CELL:
             lines[-1] = longer
@@ -140,12 +141,18 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> l
     return [_cut(line, font) for line in lines]
 
 
+def _drawable(text: str) -> str:
+    """The text in the letters that Pillow's own font has: accents fall, a letter of another script becomes "?"."""
+    plain = unicodedata.normalize("NFKD", text.replace("…", "..."))
+    return "".join(letter if letter.isascii() else "?" for letter in plain if not unicodedata.combining(letter))
+
+
 def _cut(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     if font.getlength(line) <= _CELL:
         return line
-    while line and font.getlength(line + "…") > _CELL:
+    while line and font.getlength(line + "...") > _CELL:
         line = line[:-1]
-    return line.rstrip() + "…"
+    return line.rstrip() + "..."
 
 
 def _file(page: Image.Image) -> tuple[str, bytes]:
