@@ -18,7 +18,7 @@ from copilot.probes.samples import cannot_judge, class_word, number, unknown_cla
 from copilot.probes.sheets import contact_sheet
 
 _Z = 1.96
-_SHEET, _PER_CLASS, _ASKED = 18, 3, 500
+_SHEET, _PER_CLASS, _ASKED = 18, 3, 300  # images shown, of one class, and asked about
 _MOVES = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -55,10 +55,10 @@ class Memorisation(BaseProbe):
     classes do not look memorised. Equal losses count half. The 95 % interval is DeLong's within each class. An issue
     is an interval that lies above `sure`.
 
-    The picture shows the training images that look learned by heart most: the model is sure of their label, and
-    would not be, had it not seen them. Where the model can be asked, what it would say is the probability of the label
-    averaged over the image moved by one pixel to each side; otherwise it is the mean probability of the label
-    over validation images of the class. At most three of a class are shown.
+    The picture shows the training images that look learned by heart most, among those that the model is right about.
+    Where the model can be asked, these lose most of their label's probability, on average, when the image is moved by
+    one pixel to each side: what was understood bears that. Where only predictions were given, they are those that it
+    is least sure of, which are learned last. At most three of a class are shown.
 
     Why it matters: A model that knows its training images one by one has spent its capacity on them; what it shows on
     them says little about others. Who can query it can also learn whether a given image was in the training set,
@@ -68,14 +68,14 @@ class Memorisation(BaseProbe):
     arXiv:1709.01604, for the loss as the sign; E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Comparing the
     Areas under Two or More Correlated ROC Curves, Biometrics 44, 1988; P. van Elteren, On the Combination of
     Independent Two Sample Tests of Wilcoxon, Bulletin of the ISI 37, 1960; V. Feldman and C. Zhang, What Neural
-    Networks Memorize and Why, NeurIPS 2020, arXiv:2008.03703, for memorising as what a model says of an image beyond
-    what it would say without it. The limits are this project's own: `benchmarks/memorisation.py` finds areas of .49
-    to .54 on healthy networks and above .8 on networks trained far too long.
+    Networks Memorize and Why, NeurIPS 2020, arXiv:2008.03703, for memorising image by image; D. Arpit et al.,
+    A Closer Look at Memorization in Deep Networks, ICML 2017, arXiv:1706.05394, for what is learned last. The limits
+    are this project's own, with the figures of `benchmarks/memorisation.py`.
 
     When it is wrong: Validation images from another source have higher losses without any memorising. Near-duplicates
     across the splits hide it. The loss is a weak sign: attacks with reference models (N. Carlini et al.,
     arXiv:2112.03570) find members where this area is near 0.5, so that a pass is no proof of privacy. The images
-    shown are likely, not proven: an image at the edge of a class falls with a small move too.
+    shown are likely, not proven: an image at the edge of its class falls with a small move too.
     """
 
     code = "OVF303"
@@ -90,7 +90,6 @@ class Memorisation(BaseProbe):
         found = separation(examined.train, examined.val)
         if found is None:
             return Probed(self.outcome("not_applicable", "No class has two images or more in both splits."))
-        progress(0.2, "images learned by heart")
         t = self.thresholds
         issue = found.low > t.sure
         outcome = self.outcome(
@@ -107,7 +106,7 @@ class Memorisation(BaseProbe):
                 number(self.name, "classes_compared", found.classes, "classes"),
             ],
         )
-        return Probed(outcome, _sheet(examined, self.code) if issue else ())
+        return Probed(outcome, _sheet(examined, self.code, progress) if issue else ())
 
     def _words(self, found: Separation, issue: bool) -> str:
         chance = f"{percent(found.area, 1)} ({found.low * 100:.1f} to {found.high * 100:.1f})"
@@ -155,68 +154,70 @@ def _delong(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     return float(above_a.mean()), float(above_a.var(ddof=1) / m + below_b.var(ddof=1) / n)
 
 
-def by_heart(examined: Examined) -> np.ndarray:
-    """How far the model's probability of each training image's label lies above what it would say unseen, shape (n,).
+def by_heart(examined: Examined, progress: Progress = lambda fraction, line: None) -> np.ndarray:
+    """How much each training image looks learned by heart, shape (n,), from -1 to 1; NaN where that is not known.
 
-    From -1 to 1. Only the images that it is surest of (at most 500) are asked about; the others get -1.
+    Where the model can be asked: what the probability of the label falls by when the image is moved by a pixel, for at
+    most 300 of the images it is right about. Otherwise: what that probability lacks to 1, for all it is right about.
     """
     train = examined.train
-    known = train.label_probabilities
+    scores, right = np.full(len(train), np.nan), np.flatnonzero(train.correct)
     if examined.predict is None or train.images is None:
-        return known - _class_means(examined.val)[train.labels]
-    rng = np.random.default_rng(examined.seed)
-    sure = np.flatnonzero(train.correct & (known >= 0.9))
-    asked = np.sort(rng.permutation(sure)[:_ASKED])
-    scores = np.full(len(train), -1.0)
-    if len(asked):
-        scores[asked] = known[asked] - _moved(examined.predict, train.images[asked], train.labels[asked])
+        scores[right] = 1 - train.label_probabilities[right]
+    elif len(right):
+        asked = np.sort(np.random.default_rng(examined.seed).permutation(right)[:_ASKED])
+        moved = _moved(examined.predict, train.images[asked], train.labels[asked], progress)
+        scores[asked] = train.label_probabilities[asked] - moved
     return scores
 
 
-def _class_means(val: Sample) -> np.ndarray:
-    """Mean probability of the label over the validation images of each class, shape (labels,); 1 where there are none.
-
-    Training images of a class without validation images so look known for good reason.
-    """
-    size = int(max(val.labels.max() + 1, val.probabilities.shape[1]))
-    counts = np.bincount(val.labels, minlength=size)
-    sums = np.bincount(val.labels, val.label_probabilities, size)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
-
-
-def _moved(predict: Predict, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _moved(predict: Predict, images: np.ndarray, labels: np.ndarray, progress: Progress) -> np.ndarray:
     """Mean probability of the label over the images moved by one pixel to each side, edges repeated."""
     padded, (h, w) = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge"), images.shape[1:3]
-    rows = np.arange(len(images))
-    said = [np.asarray(predict(padded[:, 1 + y : 1 + y + h, 1 + x : 1 + x + w]))[rows, labels] for y, x in _MOVES]
+    rows, said = np.arange(len(images)), []
+    for step, (y, x) in enumerate(_MOVES):
+        said.append(np.asarray(predict(padded[:, 1 + y : 1 + y + h, 1 + x : 1 + x + w]))[rows, labels])
+        progress(0.2 + 0.2 * (step + 1), "images moved by a pixel")
     return np.mean(said, axis=0)
 
 
-def _sheet(examined: Examined, code: str) -> tuple[Picture, ...]:
+def _sheet(examined: Examined, code: str, progress: Progress) -> tuple[Picture, ...]:
     train = examined.train
     if train.images is None:
         return ()
-    scores = by_heart(examined)
-    chosen: list[int] = []
-    shown: dict[int, int] = {}
-    for i in np.lexsort((train.losses, -scores)):
-        label = int(train.labels[i])
-        if scores[i] > 0 and shown.get(label, 0) < _PER_CLASS and len(chosen) < _SHEET:
-            chosen.append(int(i))
-            shown[label] = shown.get(label, 0) + 1
+    scores = by_heart(examined, progress)
+    chosen = _chosen(scores, train.labels)
     if not chosen:
         return ()
-    unseen = train.label_probabilities[chosen] - scores[chosen]
     captions = [
-        f"{class_word(examined, int(train.labels[i]), 20)}: {percent(train.label_probabilities[i])}, else {percent(u)}"
-        for i, u in zip(chosen, unseen, strict=True)
+        f"{class_word(examined, int(train.labels[i]), 20)}: {_told(train.label_probabilities[i], scores[i], examined)}"
+        for i in chosen
     ]
-    how = "moved by one pixel" if examined.predict else "of unseen images of the class"
+    if examined.predict is None:
+        caption = "Training images that the model is right about and least sure of: learned last."
+    else:
+        caption = "How sure the model is of their label, and how sure when the image is moved by one pixel."
     picture = contact_sheet(
         [train.images[i] for i in chosen],
         captions,
         title="Training images that look learned by heart",
-        caption=f"How sure the model is of their label, and how sure it is {how}. Wrong labels often are among them.",
+        caption=f"{caption} Wrong labels are often among them.",
         code=code,
     )
     return (picture,)
+
+
+def _chosen(scores: np.ndarray, labels: np.ndarray) -> list[int]:
+    """The images of the highest scores above 0, few of each class so that one hard class does not fill the sheet."""
+    chosen: list[int] = []
+    shown: dict[int, int] = {}
+    for i in np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable"):
+        label = int(labels[i])
+        if scores[i] > 0 and shown.get(label, 0) < _PER_CLASS and len(chosen) < _SHEET:
+            chosen.append(int(i))
+            shown[label] = shown.get(label, 0) + 1
+    return chosen
+
+
+def _told(sure: float, score: float, examined: Examined) -> str:
+    return percent(sure) if examined.predict is None else f"{percent(sure)}, moved {percent(sure - score)}"
