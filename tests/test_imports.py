@@ -106,6 +106,7 @@ SEAMS = {
     "torch": ("copilot.integrations", "copilot.probes", "copilot.demo"),
     "torchvision": ("copilot.integrations", "copilot.probes", "copilot.demo"),
     "weasyprint": ("copilot.reporting",),
+    "weightwatcher": ("copilot.probes.weights",),
 }
 ONE_A_FILE = {
     "mlflow",

@@ -3,5 +3,9 @@
 from __future__ import annotations
 
 from copilot.probes.base import BaseProbe
+from copilot.probes.calibration import Calibration
+from copilot.probes.class_gap import ClassGap
+from copilot.probes.memorisation import Memorisation
+from copilot.probes.weights import WeightSpectra
 
-BUILT_IN: tuple[type[BaseProbe], ...] = ()
+BUILT_IN: tuple[type[BaseProbe], ...] = (ClassGap, Calibration, Memorisation, WeightSpectra)

@@ -42,9 +42,16 @@ class Sample:
         return self.probabilities.argmax(axis=1) == self.labels
 
     @property
+    def label_probabilities(self) -> np.ndarray:
+        """Probability of each image's label, shape (n,); 0 for labels beyond the classes that the model knows."""
+        known = self.labels < self.probabilities.shape[1]
+        picked = self.probabilities[np.arange(len(self)), np.where(known, self.labels, 0)]
+        return np.where(known, picked, 0.0)
+
+    @property
     def losses(self) -> np.ndarray:
-        """Cross-entropy of each image in nats, shape (n,)."""
-        return -np.log(np.clip(self.probabilities[np.arange(len(self)), self.labels], 1e-12, 1.0))
+        """Cross-entropy of each image in nats, shape (n,); at most 27.6, where the label's probability is 0."""
+        return -np.log(np.clip(self.label_probabilities, 1e-12, 1.0))
 
 
 @dataclass(frozen=True)
