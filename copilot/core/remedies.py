@@ -241,15 +241,19 @@ BY_CODE: dict[str, tuple[Remedy, ...]] = {
     "OVF506": (_WEAK_KINDS,),
     "OVF507": (_AUGMENT, _LARGER),
     "OVF508": (_AUGMENT, _LARGER),
+    "OVF509": (_SHIFTED,),
     "OVF511": (_SHIFTED,),
     "OVF512": (_SHIFTED, _BALANCE),
     "OVF513": (_SHIFTED,),
     "OVF514": (_SHIFTED,),
     "OVF515": (_SHIFTED,),
     "OVF516": (_SHORTCUT,),
+    "OVF517": (_SHIFTED, _BALANCE),
     "OVF521": (_OUTLIERS,),
     "OVF522": (_OUTLIERS,),
     "OVF523": (_SHORTCUT,),
+    "OVF541": (_AUGMENT, _DECAY),
+    "OVF542": (_SHIFTED,),
 }
 
 
