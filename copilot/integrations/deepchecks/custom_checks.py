@@ -156,7 +156,7 @@ class OverfittingAnalysis(TrainTestCheck):
             told = worst if whole.empty else whole.iloc[0]
             details = f"The gap of {told['Quantity']} ({told['Class']}) is {told['gap']:.3g}, {_interval(told)}"
             if not over.empty:
-                details += f"; {int((over['Class'] != ALL).sum())} classes are above the limit"
+                details += f"; classes above the limit: {int((over['Class'] != ALL).sum())}"
             category = ConditionCategory.WARN if whole.empty else ConditionCategory.FAIL
             return ConditionResult(ConditionCategory.PASS if over.empty else category, details)
 

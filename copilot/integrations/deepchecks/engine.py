@@ -8,29 +8,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
+from deepchecks.core import CheckFailure
+from deepchecks.core.errors import DeepchecksBaseError, DeepchecksValueError
+from deepchecks.core.suite import SuiteResult
+from deepchecks.vision import Suite, VisionData
+from deepchecks.vision.base_checks import SingleDatasetCheck
 
-for _name, _value in {"NINF": -np.inf, "NaN": np.nan}.items():  # Deepchecks 0.19 uses names that NumPy 2 dropped
-    if not hasattr(np, _name):
-        setattr(np, _name, _value)
+from copilot.errors import InputError
+from copilot.integrations.deepchecks import shims
+from copilot.integrations.deepchecks.batches import NO_CLASS_NAME, TASKS, Batches
+from copilot.integrations.deepchecks.making import made
+from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
+from copilot.utils.supervise import Progress
 
-import pandas as pd  # noqa: E402
-from deepchecks.core import CheckFailure  # noqa: E402
-from deepchecks.core.errors import DeepchecksBaseError, DeepchecksValueError  # noqa: E402
-from deepchecks.core.suite import SuiteResult  # noqa: E402
-from deepchecks.vision import Suite, VisionData  # noqa: E402
-from deepchecks.vision.base_checks import SingleDatasetCheck  # noqa: E402
-
-from copilot.errors import InputError  # noqa: E402
-from copilot.integrations.deepchecks.batches import NO_CLASS_NAME, TASKS, Batches  # noqa: E402
-from copilot.integrations.deepchecks.making import made  # noqa: E402
-from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun  # noqa: E402
-from copilot.utils.supervise import Progress  # noqa: E402
-
+shims.install()
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one check would start worker processes, which takes longer than its work
 _READ, _WRITE = 0.3, 0.95  # share of the work that is done when the images begin to be read, and when they have been
 _SCRIPT = re.compile(r"<script[^>]*>.*?</script>", re.DOTALL)
 _LONG_SCRIPT = 100_000
+_FETCH_NOTHING = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:\">"
+)
 
 
 def run(suite: SuiteRun, train: Split, test: Split, html: Path | None, progress: Progress) -> list[CheckRun]:
@@ -57,7 +57,7 @@ def run(suite: SuiteRun, train: Split, test: Split, html: Path | None, progress:
     if html is not None:
         progress(_WRITE, "Writing the report of Deepchecks")
         _write_report(suite.name, found, html)
-    return [_check_run(split, item, train.class_names) for split, item in found]
+    return [_check_run(split, item, train) for split, item in found]
 
 
 class _Counter:
@@ -93,18 +93,27 @@ def shown_names(names: Sequence[str]) -> list[str]:
     return [f"{name} ({i})" if plain.count(name) > 1 else name for i, name in enumerate(plain)]
 
 
-def _check_run(split: str, result: Any, class_names: Sequence[str]) -> CheckRun:
+def _check_run(split: str, result: Any, train: Split) -> CheckRun:
     name = type(result.check).__name__
     if isinstance(result, CheckFailure):
         error = result.exception
-        expected = isinstance(error, DeepchecksBaseError) and not isinstance(error, DeepchecksValueError)
+        expected = isinstance(error, DeepchecksBaseError) and (
+            not isinstance(error, DeepchecksValueError) or str(error).startswith("Unsupported task type")
+        )
         return CheckRun(name, split, failure=_first_line(error) or type(error).__name__, expected=expected)
     value = result.value
     if name == "ConfusionMatrixReport":
-        value = _named(result.check.matrix, class_names)
+        value = _named(result.check.matrix, shown_names(train.class_names))
+        value.index.name = _counted(train)
+    if name == "NewLabels":
+        value = {**value, "counted": _counted(train)}
     if isinstance(value, pd.DataFrame) and "Class Name" in value.columns:
         value = value[value["Class Name"] != NO_CLASS_NAME]
     return CheckRun(name, split, value, tuple((c.category.value, c.name, c.details) for c in result.conditions_results))
+
+
+def _counted(split: Split) -> str:
+    return "objects" if split.images.task == "detection" else "images"
 
 
 def _first_line(error: Exception) -> str:
@@ -123,10 +132,12 @@ def _write_report(suite: str, found: list[tuple[str, Any]], html: Path) -> None:
     for split, result in found:
         if split:
             result.header = f"{result.get_header()} ({split})"
-    whole = SuiteResult(suite, [result for _, result in found])
+    whole = SuiteResult(shown_names([suite])[0], [result for _, result in found])
     partial = html.with_name(f"{html.name}.part.html")
+    partial.unlink(missing_ok=True)  # of a suite that was killed; Deepchecks would choose another name
     whole.save_as_html(str(partial), as_widget=False, requirejs=False)
-    html.write_text("".join(_without_repeats(partial.read_text(encoding="utf-8"))), encoding="utf-8")
+    page = "".join(_without_repeats(partial.read_text(encoding="utf-8")))
+    html.write_text(page.replace("<head>", f"<head>{_FETCH_NOTHING}", 1), encoding="utf-8")
     partial.unlink()
 
 

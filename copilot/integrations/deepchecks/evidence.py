@@ -101,16 +101,18 @@ def _drift(scores: Mapping[str, Any]) -> Numbers:
 
 
 def _confusion(table: Any) -> Numbers:
-    """Rows are the true classes, columns the predicted ones."""
-    matrix = table.to_numpy()
+    """Rows are the true classes, columns the predicted ones; of detection, "nothing" stands for no object or box."""
+    matrix, counted = table.to_numpy(), table.index.name
     total = matrix.sum()
-    yield "images", int(total), "images"
-    yield "accuracy", np.trace(matrix) / total if total else math.nan, ""
+    yield counted, int(total), counted
+    right = np.trace(matrix) / total if total else math.nan
+    yield "accuracy" if counted == "images" else "share of objects and boxes that match in place and class", right, ""
     wrong = matrix - np.diag(np.diag(matrix))
     for place in np.argsort(-wrong, axis=None, kind="stable")[:3]:
         true, given = np.unravel_index(place, wrong.shape)
         if wrong[true, given] > 0:
-            yield f"images of {table.index[true]} taken for {table.columns[given]}", int(wrong[true, given]), "images"
+            name = f"{counted} of {table.index[true]} taken for {table.columns[given]}"
+            yield name, int(wrong[true, given]), counted
 
 
 def _weak_segments(value: Mapping[str, Any]) -> Numbers:
@@ -118,9 +120,10 @@ def _weak_segments(value: Mapping[str, Any]) -> Numbers:
         yield "result", value.get("message", "none found"), ""
         return
     worst = value["weak_segments_list"].iloc[0]
-    score = str(worst.index[0]).lower()
-    yield f"mean score (negative {score})", value["avg_score"], ""
-    yield f"score of the weakest segment (negative {score})", worst.iloc[0], ""
+    score = str(worst.index[0]).lower().replace("cross entropy", "negative cross entropy")
+    score = score.removesuffix(" score").replace("negative negative", "negative")
+    yield f"mean score ({score})", value["avg_score"], ""
+    yield f"score of the weakest segment ({score})", worst.iloc[0], ""
     yield "share of images in the weakest segment", worst.get("% of Data", math.nan), "%"
     yield "weakest segment", " and ".join(_segment(worst)), ""
 
@@ -141,10 +144,11 @@ def _between(limits: Any) -> str:
 
 
 def _new_labels(value: Mapping[str, Any]) -> Numbers:
-    yield "test images of a new class", sum(value["new_labels"].values()), "images"
-    yield "test images", value["all_labels_count"], "images"
+    counted = value.get("counted", "images")
+    yield f"test {counted} of a new class", sum(value["new_labels"].values()), counted
+    yield f"test {counted}", value["all_labels_count"], counted
     for name, count in value["new_labels"].items():
-        yield f"test images of new class {name}", count, "images"
+        yield f"test {counted} of new class {name}", count, counted
 
 
 def _dataset_drift(value: Mapping[str, Any]) -> Numbers:

@@ -44,9 +44,7 @@ def write_annotated(folder: Path, task: str, n: int, seed: int, *, dark: bool = 
         all_boxes.append(boxes)
         masks.append(mask)
     classes = CLASSES if task == "detection" else (*CLASSES, "ground")
-    (folder / "set.json").write_text(
-        json.dumps({"task": task, "classes": classes, "names": names, "boxes": all_boxes})
-    )
+    (folder / "set.json").write_text(json.dumps({"task": task, "classes": classes, "names": names, "boxes": all_boxes}))
     given = [_shifted(np.array(b, float).reshape(-1, 5), error, rng) for b in all_boxes]
     predictions = Predictions(
         task=task,
@@ -79,9 +77,7 @@ def nearest_mean(train: Path, test: Path, pixels: int = 8) -> tuple[Path, Path]:
     """Files of predictions of a softmax over distances to the classes' mean training image."""
     sets = [ImageFolder(path) for path in (train, test)]
     indices = [images.sample() for images in sets]
-    seen = [
-        s.read(i, channels=3, size=pixels).reshape(len(i), -1) / 255.0 for s, i in zip(sets, indices, strict=True)
-    ]
+    seen = [s.read(i, channels=3, size=pixels).reshape(len(i), -1) / 255.0 for s, i in zip(sets, indices, strict=True)]
     names = sets[0].class_names
     labels = sets[0].labels[indices[0]]
     means = np.stack([seen[0][labels == k].mean(axis=0) for k in range(len(names))])
