@@ -125,7 +125,8 @@ def _report_path(html_path: str | Path) -> Path:
 
 def _ended_badly(error: ToolError) -> dict[str, Any]:
     """The answer of a suite that has none."""
-    outcome = Outcome(code=SUITE_CODE, title=SUITE_TITLE, state="error", summary=clean_text(error, 400))
+    more = " deepchecks.max_samples says how much is used." if "less data" in error.hint else ""
+    outcome = Outcome(code=SUITE_CODE, title=SUITE_TITLE, state="error", summary=clean_text(f"{error}{more}", 400))
     return {"outcomes": [outcome.model_dump(mode="json")], "n_train": 0, "n_test": 0, "skipped": []}
 
 

@@ -85,8 +85,9 @@ def _class_performance(table: Any) -> Numbers:
 
 def _single_performance(table: Any) -> Numbers:
     for metric, rows in table.groupby("Metric", sort=False):
-        name = metric.replace("_macro", ", mean of classes").replace("_per_class", ", mean of classes")
-        yield name.replace("_", " "), rows["Value"].mean(), ""
+        of_classes = metric.endswith("_macro") or len(rows) > 1
+        name = metric.removesuffix("_macro").replace("_", " ")
+        yield f"{name}, mean of classes" if of_classes else name, rows["Value"].mean(), ""
 
 
 def _simple_model(table: Any) -> Numbers:
