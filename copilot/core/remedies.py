@@ -61,15 +61,19 @@ BY_CODE: dict[str, tuple[Remedy, ...]] = {
     "OVF506": (texts.WEAK_KINDS,),
     "OVF507": (texts.AUGMENT, texts.LARGER),
     "OVF508": (texts.AUGMENT, texts.LARGER),
+    "OVF509": (texts.SHIFTED,),
     "OVF511": (texts.SHIFTED,),
     "OVF512": (texts.SHIFTED, texts.BALANCE),
     "OVF513": (texts.SHIFTED,),
     "OVF514": (texts.SHIFTED,),
     "OVF515": (texts.SHIFTED,),
     "OVF516": (texts.SHORTCUT,),
+    "OVF517": (texts.SHIFTED, texts.BALANCE),
     "OVF521": (texts.OUTLIERS,),
     "OVF522": (texts.OUTLIERS,),
     "OVF523": (texts.SHORTCUT,),
+    "OVF541": (texts.AUGMENT, texts.DECAY),
+    "OVF542": (texts.SHIFTED,),
 }
 
 

@@ -1,17 +1,17 @@
-"""Deepchecks suites on a model and two image folders, in a supervised child; Deepchecks is not imported here."""
+"""Deepchecks suites on two image sets, in a supervised child; Deepchecks is not imported here."""
 
 from __future__ import annotations
 
-import difflib
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from copilot.core.findings import Document, Outcome
-from copilot.errors import InputError, NotFoundError
-from copilot.integrations.deepchecks.catalogue import CUSTOM_CHECKS, SUITES, codes_of
-from copilot.utils.config import DeepchecksSettings, MlflowSettings
+from copilot.errors import NotFoundError, ToolError
+from copilot.integrations.deepchecks.catalogue import CHECKS, CUSTOM_CHECKS, SUITE_CODE, SUITE_TITLE, codes_of
+from copilot.integrations.deepchecks.plan import planned, thresholds_of
+from copilot.utils.config import DeepchecksSettings
 from copilot.utils.supervise import run_supervised
 from copilot.utils.validators import clean_text
 
@@ -21,8 +21,9 @@ _CHILD = "copilot.integrations.deepchecks.child:run"
 class SuiteResult(Document):
     """The outcomes of a suite, one a check.
 
-    ``html_report`` is the path of Deepchecks' own report if one was asked for, ``skipped`` lists image files that could
-    not be read, ``n_train`` and ``n_test`` count the images that were looked at.
+    ``html_report`` is the path of Deepchecks' own report if one was asked for, ``skipped`` lists images that could
+    not be read, ``n_train`` and ``n_test`` count the images that were looked at. A suite that did not end well (a limit
+    exceeded, a crash) has no checks but one outcome ``OVF500`` with the state ``error``.
     """
 
     suite: str
@@ -35,73 +36,63 @@ class SuiteResult(Document):
 
 
 def run_suite(
-    model_uri: str,
-    train: str | Path,
-    test: str | Path,
+    train: str,
+    test: str,
+    predictions: tuple[Path, Path] | None = None,
     *,
     suite: str,
     settings: DeepchecksSettings,
-    tracking_uri: str | None,
-    allow_pickle: bool = False,
+    images: dict[str, Any] | None = None,
     html_path: str | Path | None = None,
     progress: Callable[[float, str], None] | None = None,
-    mlflow: MlflowSettings | None = None,
     seed: int = 0,
 ) -> SuiteResult:
     """Run a suite of Deepchecks.
 
     Parameters
     ----------
-    model_uri : str
-        As in `models.files.fetch_model`.
-    train, test : str or Path
-        Folders with one sub-folder of images per class.
+    train, test : str
+        What the image sets are named; a folder has one sub-folder of images per class.
+    predictions : pair of Path, optional
+        What a model said of some training and test images, as `Predictions.save` wrote it. Without them the checks that
+        need them do not apply.
     suite : str
-        One of ``SUITES``.
+        One of `plan.suite_names`.
     settings : DeepchecksSettings
-        Limits of the process, size of the samples, checks of ours.
-    tracking_uri : str or None
-        MLflow store of the model; not needed for the path of a model.
-    allow_pickle : bool, default False
-        Load pickled models too (``models.allow_pickle``).
+        Limits of the process, size of the samples, own suites, thresholds and checks of ours.
+    images : dict, optional
+        How the child opens the image sets, as JSON values.
     html_path : str or Path, optional
         Where Deepchecks' own report goes, about 5 MB and a few seconds.
     progress : callable, optional
         Called with a fraction and a line; ``JobCancelled`` from it stops the suite at once.
-    mlflow : MlflowSettings, optional
-        Timeouts of the model's store.
     seed : int, default 0
         Fixes which images are looked at.
+
+    Returns
+    -------
+    SuiteResult
+        Also for a suite that crashed, was killed, or exceeded a limit.
 
     Raises
     ------
     InputError
-        No such suite, folder or model, or the model and the images do not fit.
-    ToolError
-        The suite crashed or exceeded a limit.
+        No such suite, check, threshold or image set, or the predictions and the images do not fit.
     """
     begin = time.monotonic()
-    _known(suite)
-    for folder in (train, test):
-        if not Path(folder).expanduser().is_dir():
-            raise NotFoundError(f"Image folder not found: {clean_text(folder)}", "It needs one sub-folder per class.")
-    report = Path(html_path).expanduser().resolve() if html_path else None
-    if report and not report.parent.is_dir():
-        raise NotFoundError(f"There is no folder {clean_text(report.parent)}.", "Make it first.")
-    with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as downloads:
-        from copilot.integrations.models.files import fetch_model
-
-        files = fetch_model(model_uri, tracking_uri=tracking_uri, settings=mlflow, folder=Path(downloads))
-        payload = {
-            "model": files.model_dump(mode="json"),
-            "train": str(Path(train).expanduser().resolve()),
-            "test": str(Path(test).expanduser().resolve()),
-            "suite": suite,
-            "max_samples": settings.max_samples,
-            "seed": seed,
-            "allow_pickle": allow_pickle,
-            "html": str(report) if report else None,
-        }
+    payload = {
+        "train": str(train),
+        "test": str(test),
+        "images": images or {},
+        "predictions": [str(Path(file).resolve()) for file in predictions] if predictions else None,
+        "suite": suite,
+        "checks": planned(suite, settings),
+        "thresholds": thresholds_of(settings),
+        "max_samples": settings.max_samples,
+        "seed": seed,
+        "html": str(_report_path(html_path)) if html_path else None,
+    }
+    try:
         answer = run_supervised(
             _CHILD,
             payload,
@@ -110,31 +101,37 @@ def run_suite(
             progress=progress,
             section="deepchecks",
         )
+    except ToolError as error:
+        answer = _ended_badly(error)
     outcomes = [Outcome.model_validate(item) for item in answer["outcomes"]]
+    done = any(outcome.code != SUITE_CODE for outcome in outcomes)
     return SuiteResult(
         suite=suite,
-        outcomes=(*outcomes, *_not_yet(settings.custom_checks)),
+        outcomes=(*outcomes, *_unknown(settings.custom_checks)),
         n_train=answer["n_train"],
         n_test=answer["n_test"],
         skipped=tuple(answer["skipped"]),
-        html_report=str(report) if report else None,
+        html_report=payload["html"] if done else None,
         duration_s=round(time.monotonic() - begin, 2),
     )
 
 
-def _known(suite: str) -> None:
-    if suite not in SUITES:
-        near = difflib.get_close_matches(suite, SUITES, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise InputError(f"There is no suite called {clean_text(suite, 60)!r}.", f"{hint}Suites: {', '.join(SUITES)}.")
+def _report_path(html_path: str | Path) -> Path:
+    report = Path(html_path).expanduser().resolve()
+    if not report.parent.is_dir():
+        raise NotFoundError(f"There is no folder {clean_text(report.parent)}.", "Make it first.")
+    return report
 
 
-def _not_yet(names: list[str]) -> list[Outcome]:
-    """Checks of ours that the settings name: listed as skipped until they exist."""
-    known = {name: name if name in CUSTOM_CHECKS else f"{name} (custom check)" for name in names}
-    codes = codes_of(known.values())
-    reasons = {True: "This check is not available yet.", False: f"No such check. Known: {', '.join(CUSTOM_CHECKS)}."}
-    return [
-        Outcome(code=codes[key][0], title=codes[key][1], state="skipped", summary=reasons[name in CUSTOM_CHECKS])
-        for name, key in known.items()
-    ]
+def _ended_badly(error: ToolError) -> dict[str, Any]:
+    """The answer of a suite that has none."""
+    more = " deepchecks.max_samples says how much is used." if "less data" in error.hint else ""
+    outcome = Outcome(code=SUITE_CODE, title=SUITE_TITLE, state="error", summary=clean_text(f"{error}{more}", 400))
+    return {"outcomes": [outcome.model_dump(mode="json")], "n_train": 0, "n_test": 0, "skipped": []}
+
+
+def _unknown(names: list[str]) -> list[Outcome]:
+    """Custom checks that nobody knows: listed as skipped."""
+    codes = codes_of(f"{name} (custom check)" for name in names if name not in CUSTOM_CHECKS and name not in CHECKS)
+    why = f"No such check. Known: {', '.join(CUSTOM_CHECKS)}."
+    return [Outcome(code=code, title=title, state="skipped", summary=why) for code, title in codes.values()]

@@ -39,8 +39,21 @@ class ProbesSettings(Section):
 
 
 class DeepchecksSettings(Section):
-    suite: str = Field("computer_vision", description="Suite that `validate` runs.")
-    custom_checks: Words = Field([], description="Checks of ours to run beside the suite.")
+    suite: str = Field("computer_vision", description="Suite that `validate` runs: a built-in one or one of `suites`.")
+    suites: dict[str, list[str | dict[str, dict[str, Any]]]] = Field(
+        {},
+        description="Suites of your own: a name and its checks, each a name such as LabelDrift or, with parameters of "
+        "the check, a mapping such as ConfusionMatrixReport: {iou_threshold: 0.7}.",
+    )
+    thresholds: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Limits by check, in every suite. A parameter of the check's usual condition, as in "
+        "ImagePropertyDrift: {max_allowed_drift_score: 0.3}, or the name of one of Deepchecks' conditions without "
+        "add_condition_, as in ClassPerformance: {test_performance_greater_than: 0.8}, which is then held too.",
+    )
+    custom_checks: Words = Field(
+        [], description="Checks of ours to run beside the suite: overfitting_analysis, data_drift_detection."
+    )
     memory_limit_gb: float = Field(6.0, gt=0, description="Memory that the suite's process may use.")
     timeout_s: float = Field(600.0, gt=0, description="Time that the suite's process may take.")
     max_samples: int = Field(5000, ge=10, description="Images of a set that are looked at; larger sets are sampled.")

@@ -17,43 +17,78 @@ CHECKS: dict[str, tuple[str, str]] = {
     "WeakSegmentsPerformance": ("OVF506", "Kinds of images with weak performance"),
     "MeanAveragePrecisionReport": ("OVF507", "Mean average precision"),
     "MeanAverageRecallReport": ("OVF508", "Mean average recall"),
+    "TrainTestPredictionDrift": ("OVF509", "Drift of the predictions (old name)"),
     "NewLabels": ("OVF511", "Classes that only the test set has"),
     "LabelDrift": ("OVF512", "Drift of the labels"),
     "ImagePropertyDrift": ("OVF513", "Drift of image properties"),
     "ImageDatasetDrift": ("OVF514", "Train and test images can be told apart"),
     "HeatmapComparison": ("OVF515", "Average train and test image"),
     "PropertyLabelCorrelationChange": ("OVF516", "Image properties that give the label away in train only"),
+    "TrainTestLabelDrift": ("OVF517", "Drift of the labels (old name)"),
     "ImagePropertyOutliers": ("OVF521", "Images with unusual properties"),
     "LabelPropertyOutliers": ("OVF522", "Labels with unusual properties"),
     "PropertyLabelCorrelation": ("OVF523", "Image properties that give the label away"),
+    "OverfittingAnalysis": ("OVF541", "Overfitting analysis"),
+    "DataDriftDetection": ("OVF542", "Data drift detection"),
 }
 
-# Suite -> names of its checks; None: the suite of that name as Deepchecks ships it.
-SUITES: dict[str, tuple[str, ...] | None] = {
-    "computer_vision": (
-        "ClassPerformance",
-        "SingleDatasetPerformance",
-        "SimpleModelComparison",
-        "PredictionDrift",
-        "ConfusionMatrixReport",
-        "WeakSegmentsPerformance",
-        "NewLabels",
-        "LabelDrift",
-        "ImagePropertyDrift",
-        "ImageDatasetDrift",
-        "HeatmapComparison",
-        "PropertyLabelCorrelationChange",
-    ),
-    "data_integrity": None,
-    "train_test_validation": None,
-    "model_evaluation": None,
+# Checks of ours that the settings may name (`deepchecks.custom_checks`) -> their class in `custom_checks.py`.
+CUSTOM_CHECKS: dict[str, str] = {
+    "overfitting_analysis": "OverfittingAnalysis",
+    "data_drift_detection": "DataDriftDetection",
 }
 
-# Checks of ours that the settings may name (`deepchecks.custom_checks`).
-CUSTOM_CHECKS: dict[str, tuple[str, str]] = {
-    "overfitting_analysis": ("OVF541", "Overfitting analysis"),
-    "data_drift_detection": ("OVF542", "Data drift detection"),
+# What says how the suite itself ended, where it did not end well.
+SUITE_CODE, SUITE_TITLE = "OVF500", "Deepchecks suite"
+
+_INTEGRITY = ("ImagePropertyOutliers", "LabelPropertyOutliers", "PropertyLabelCorrelation")
+_VALIDATION = (
+    "NewLabels",
+    "HeatmapComparison",
+    "LabelDrift",
+    "ImagePropertyDrift",
+    "ImageDatasetDrift",
+    "PropertyLabelCorrelationChange",
+)
+_EVALUATION = (
+    "ClassPerformance",
+    "MeanAveragePrecisionReport",
+    "MeanAverageRecallReport",
+    "PredictionDrift",
+    "SimpleModelComparison",
+    "ConfusionMatrixReport",
+    "WeakSegmentsPerformance",
+)
+
+# Suite -> names of its checks. All but the first hold what Deepchecks' suites of these names hold.
+SUITES: dict[str, tuple[str, ...]] = {
+    "computer_vision": ("SingleDatasetPerformance", *_EVALUATION, *_VALIDATION),
+    "data_integrity": _INTEGRITY,
+    "train_test_validation": _VALIDATION,
+    "model_evaluation": _EVALUATION,
+    "full": (*_EVALUATION, *_VALIDATION, *_INTEGRITY),
 }
+
+# The condition (a method `add_condition_...`, with its own default limits) that each check gets in every suite: those
+# that Deepchecks' suites set, that of ImageDatasetDrift, which they leave without one, and those of our checks.
+CONDITIONS: dict[str, str] = {
+    "ClassPerformance": "train_test_relative_degradation_less_than",
+    "MeanAveragePrecisionReport": "average_mean_average_precision_greater_than",
+    "PredictionDrift": "drift_score_less_than",
+    "SimpleModelComparison": "gain_greater_than",
+    "WeakSegmentsPerformance": "segments_relative_performance_greater_than",
+    "NewLabels": "new_label_ratio_less_or_equal",
+    "LabelDrift": "drift_score_less_than",
+    "ImagePropertyDrift": "drift_score_less_than",
+    "ImageDatasetDrift": "drift_score_less_than",
+    "PropertyLabelCorrelationChange": "property_pps_difference_less_than",
+    "OverfittingAnalysis": "gap_less_than",
+    "DataDriftDetection": "drift_less_than",
+}
+
+NEED_PREDICTIONS = frozenset(
+    {*_EVALUATION, "SingleDatasetPerformance", "TrainTestPredictionDrift", CUSTOM_CHECKS["overfitting_analysis"]}
+)
 _OTHERS = range(550, 600)
 
 
@@ -64,6 +99,5 @@ def codes_of(names: Iterable[str]) -> dict[str, tuple[str, str]]:
         taken = {code for code, _ in found.values()}
         start = zlib.crc32(name.encode()) % len(_OTHERS)
         free = (f"OVF{_OTHERS[(start + step) % len(_OTHERS)]}" for step in range(len(_OTHERS)))
-        known = CHECKS.get(name) or CUSTOM_CHECKS.get(name)
-        found[name] = known or (next(code for code in free if code not in taken), clean_text(name, 80))
+        found[name] = CHECKS.get(name) or (next(code for code in free if code not in taken), clean_text(name, 80))
     return found

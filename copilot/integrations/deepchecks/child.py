@@ -1,41 +1,37 @@
-"""The child's side of a suite: load the model and the images, let the engine run, return outcomes as JSON."""
+"""The child's side of a suite: open the images, read what the model said of them, let the engine run."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from copilot.core.findings import Outcome, State
 from copilot.errors import InputError, MissingExtraError
-from copilot.integrations.deepchecks.catalogue import codes_of
-from copilot.integrations.deepchecks.evidence import evidence_of
-from copilot.integrations.deepchecks.records import CheckRun, Split
+from copilot.integrations.deepchecks.batches import TASKS
+from copilot.integrations.deepchecks.catalogue import NEED_PREDICTIONS
+from copilot.integrations.deepchecks.outcomes import outcomes_of
+from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
+from copilot.integrations.images.base import ImageSet
 from copilot.integrations.images.folder import ImageFolder
-from copilot.integrations.models.spec import InputSpec, ModelFiles
+from copilot.integrations.predictions import Predictions
 from copilot.utils.supervise import Progress
-from copilot.utils.validators import clean_text
 
-Predict = Callable[[np.ndarray], np.ndarray]
-
-READ_AT_ONCE = 256
 MAX_SKIPPED = 50
-_SEVERITY = {"FAIL": "medium", "WARN": "low"}
-_CONFIDENCE = 0.6  # a condition holds one number against a limit; Deepchecks says nothing of its spread
+LOOKED_AT = 256  # images that tell whether a set is grey and how large its images are
+_UNASKED = "It needs what a model says of the images, and no model was asked."
 
 
 def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run a suite.
+    """Run the checks of a suite.
 
     Parameters
     ----------
     payload : dict
-        ``model`` (ModelFiles), ``train``, ``test`` (folders), ``suite``, ``max_samples``, ``seed``, ``allow_pickle``,
-        ``html`` (path or None).
+        ``train``, ``test`` (what image sets are named), ``images`` (how to open them), ``predictions`` (two files that
+        `Predictions.save` wrote, or None), ``suite``, ``checks`` and ``thresholds`` (of `plan`), ``max_samples``,
+        ``seed``, ``html`` (path or None).
     progress : callable
 
     Returns
@@ -44,35 +40,35 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
         ``outcomes``, ``n_train``, ``n_test``, ``skipped``.
     """
     begin = time.monotonic()
-    train, test = ImageFolder(payload["train"]), ImageFolder(payload["test"])
-    progress(0.02, "Loading the model")
-    predict, spec = _load(ModelFiles(**payload["model"]), payload["allow_pickle"])
-    progress(0.15, "Loading Deepchecks")
+    progress(0.01, "Opening the images")
+    sets = [_opened(payload[side], payload["images"]) for side in ("train", "test")]
+    splits = _splits(sets, payload["predictions"], payload["max_samples"], payload["seed"])
+    progress(0.1, "Loading Deepchecks")
     engine = _engine()
-    progress(0.35, "Asking the model about the images")
-    splits = _splits(predict, spec, train, test, payload["max_samples"], payload["seed"])
+    fit, unfit = dict(payload["checks"]), []
+    if not payload["predictions"]:
+        unfit = [CheckRun(name, "", failure=_UNASKED, expected=True) for name in fit if name in NEED_PREDICTIONS]
+        fit = {name: parameters for name, parameters in fit.items() if name not in NEED_PREDICTIONS}
     html = Path(payload["html"]) if payload["html"] else None
-    runs = engine.run(payload["suite"], *splits, html, progress)
-    skipped = [f"{folder.path.name}/{name}: {why}" for folder in (train, test) for name, why in folder.skipped.items()]
+    suite = SuiteRun(payload["suite"], fit, payload["thresholds"], payload["seed"])
+    runs = engine.run(suite, *splits, html, progress)
     progress(1.0, f"Checked in {time.monotonic() - begin:.0f} s")
+    skipped = [
+        f"{side}/{name}: {why}"
+        for side, images in zip(("train", "test"), sets, strict=True)
+        for name, why in images.skipped.items()
+    ]
     return {
-        "outcomes": [outcome.model_dump(mode="json") for outcome in outcomes_of(runs)],
-        "n_train": len(splits[0].indices),
-        "n_test": len(splits[1].indices),
+        "outcomes": [outcome.model_dump(mode="json") for outcome in outcomes_of([*runs, *unfit])],
+        "n_train": len(splits[0]),
+        "n_test": len(splits[1]),
         "skipped": skipped[:MAX_SKIPPED],
     }
 
 
-def _load(files: ModelFiles, allow_pickle: bool) -> tuple[Predict, InputSpec]:
-    try:
-        import torch
-
-        from copilot.integrations.models.loader import load_model
-    except ImportError as error:
-        raise MissingExtraError("Loading models", "models") from error
-    torch.set_num_threads(max(1, min(4, torch.get_num_threads())))
-    model = load_model(files, allow_pickle=allow_pickle)
-    return model.predict, model.spec
+def _opened(named: str, payload: dict[str, Any]) -> ImageSet:
+    """The image set that is called `named`; the one place where this process opens images."""
+    return ImageFolder(named)
 
 
 def _engine() -> Any:
@@ -83,103 +79,87 @@ def _engine() -> Any:
     return engine
 
 
-def _splits(
-    predict: Predict, spec: InputSpec, train: ImageFolder, test: ImageFolder, max_samples: int, seed: int
-) -> tuple[Split, Split]:
-    chosen = [(folder, folder.sample(max_samples, seed)) for folder in (train, test)]
-    scores = [_predictions(predict, spec, folder, indices) for folder, indices in chosen]
-    names = shared_classes(spec, scores[0].shape[1], train.class_names, test.class_names)
-    return tuple(
-        Split(
-            images=folder,
-            indices=indices,
-            labels=np.array([names.index(folder.class_names[label]) for label in folder.labels[indices]]),
-            # A class that the model does not know gets probability 0.
-            probabilities=np.pad(rows, ((0, 0), (0, len(names) - rows.shape[1]))),
-            class_names=names,
-            grey=all(folder.image(int(i)).shape[2] == 1 for i in indices[:READ_AT_ONCE]),
-        )
-        for (folder, indices), rows in zip(chosen, scores, strict=True)
-    )
+def _splits(sets: list[ImageSet], files: list[str] | None, max_samples: int, seed: int) -> tuple[Split, Split]:
+    given = [Predictions.load(Path(file)) for file in files] if files else [None, None]
+    for images, predictions in zip(sets, given, strict=True):
+        _fits(images, predictions, sets[0].task)
+    known = [name for predictions in given if predictions for name in predictions.class_names]
+    names = tuple(dict.fromkeys([*known, *sets[0].class_names, *sets[1].class_names]))
+    return tuple(_split(*pair, names, max_samples, seed) for pair in zip(sets, given, strict=True))
 
 
-def _predictions(predict: Predict, spec: InputSpec, folder: ImageFolder, indices: np.ndarray) -> np.ndarray:
-    parts = np.split(indices, range(READ_AT_ONCE, len(indices), READ_AT_ONCE))
-    return np.concatenate([predict(folder.read(part, channels=spec.channels, size=spec.size)) for part in parts])
-
-
-def shared_classes(spec: InputSpec, outputs: int, train: Sequence[str], test: Sequence[str]) -> tuple[str, ...]:
-    """Names of the model's outputs, in order, then the classes that only the folders have.
+def _fits(images: ImageSet, predictions: Predictions | None, task: str) -> None:
+    """See that images and predictions belong together.
 
     Raises
     ------
     InputError
-        Nothing says which output stands for which folder.
+        They do not.
     """
-    numbers = all(re.fullmatch(r"\d{1,6}", name) and int(name) < outputs for name in train)
-    if len(set(spec.class_names)) == len(spec.class_names) == outputs:
-        known = list(spec.class_names)
-    elif len(train) == outputs:
-        known = list(train)
-    elif numbers and len({int(name) for name in train}) == len(train):
-        by_number = {int(name): name for name in train}
-        known = [by_number.get(number, str(number)) for number in range(outputs)]
+    if images.task not in TASKS or images.task != task:
+        raise InputError(f"The training images are for {task}, the test images for {images.task}.", "Pass two alike.")
+    if predictions is None:
+        return
+    if predictions.task != task:
+        raise InputError(
+            f"The predictions are of {predictions.task}, the images in {images.origin} for {task}.",
+            "Pass predictions for these images.",
+        )
+    if not len(predictions) or predictions.indices.min() < 0 or predictions.indices.max() >= len(images):
+        raise InputError(
+            f"The predictions speak of images that {images.origin} does not have.", "Make them again for these images."
+        )
+
+
+def _split(images: ImageSet, given: Predictions | None, names: tuple[str, ...], max_samples: int, seed: int) -> Split:
+    if given is None:
+        indices, rows = images.sample(max_samples, seed), None
     else:
-        raise InputError(
-            f"The model has {outputs} classes, but the training folder has {len(train)}.",
-            "Log class_names as the model's metadata, or pass the folder that it was trained on.",
-        )
-    if not set(known) & set(train):
-        raise InputError(
-            f"The model knows classes such as {known[0]!r}, the training folder has classes such as {train[0]!r}.",
-            "Pass the folder that the model was trained on.",
-        )
-    return tuple(dict.fromkeys([*known, *train, *test]))
-
-
-def outcomes_of(runs: Sequence[CheckRun]) -> list[Outcome]:
-    """One outcome a check, in the order of codes; what it gave on train and on test is joined."""
-    codes = codes_of(run.check for run in runs)
-    return [_outcome(name, *codes[name], [r for r in runs if r.check == name]) for name in sorted(codes, key=codes.get)]
-
-
-def _outcome(check: str, code: str, title: str, runs: Sequence[CheckRun]) -> Outcome:
-    done = [run for run in runs if not run.failure]
-    reasons = {run.split: run.failure for run in runs if run.failure}
-    same = len(set(reasons.values())) == 1 and not done
-    failed = [reason if same else _labelled(split, reason) for split, reason in reasons.items()]
-    if not done:
-        state: State = "not_applicable" if all(run.expected for run in runs) else "error"
-        return Outcome(code=code, title=title, state=state, summary=_line(failed))
-    try:
-        evidence = evidence_of(check, {run.split: run.value for run in done})
-    except Exception as error:  # a result of a form that is not known must not hide the verdict
-        evidence, failed = (), [*failed, f"Its numbers cannot be read: {type(error).__name__}."]
-    conditions = [(run.split, *condition) for run in done for condition in run.conditions]
-    worst = next((c for c in ("FAIL", "WARN", "ERROR") if any(c == item[1] for item in conditions)), "PASS")
-    told = [
-        _labelled(split, _told(name, details)) for split, category, name, details in conditions if category == worst
-    ]
-    return Outcome(
-        code=code,
-        title=title,
-        state={"PASS": "passed", "ERROR": "error"}.get(worst, "issue"),
-        severity=_SEVERITY.get(worst, "none"),
-        confidence=_CONFIDENCE if conditions and worst != "ERROR" else 0.0,
-        summary=_line([*(told or ["Measured; Deepchecks sets no condition."]), *failed]),
-        evidence=evidence,
+        rows = np.random.default_rng(seed).permutation(len(given))[:max_samples]
+        indices = given.indices[rows]
+    first, grey, pixels = _look(images, indices)
+    order = np.r_[first, np.delete(np.arange(len(indices)), first)]
+    return Split(
+        images=images,
+        indices=indices[order],
+        class_names=names,
+        class_numbers=np.array([names.index(name) for name in images.class_names], dtype=np.int64),
+        predictions=None if rows is None else _renamed(given, rows[order], names),
+        grey=grey,
+        pixels=pixels,
     )
 
 
-def _labelled(split: str, text: str) -> str:
-    return f"{split}: {text}" if split else text
+def _look(images: ImageSet, indices: np.ndarray) -> tuple[int, bool, int]:
+    """The first image that is not black, as Deepchecks refuses a set that begins with one; no colour; pixels."""
+    first, grey, pixels = None, True, 0
+    for place, index in enumerate(indices):
+        if place >= LOOKED_AT and first is not None:
+            break
+        image = images.image(int(index))
+        grey = grey and image.shape[2] == 1
+        pixels = max(pixels, image.shape[0] * image.shape[1])
+        if first is None and image.max() > 1:
+            first = place
+    if first is None:
+        raise InputError(f"The images in {images.origin} are all black.", "Pass images with something on them.")
+    return first, grey, pixels
 
 
-def _told(condition: str, details: str) -> str:
-    return f"{details.strip().rstrip('.')} (condition: {condition.strip().rstrip('.')})."
-
-
-def _line(parts: Sequence[str]) -> str:
-    """One line of plain text: Deepchecks writes some of its messages as HTML, and names its own enumerations."""
-    text = re.sub(r"<[^>]*>", " ", " ".join(dict.fromkeys(parts)))
-    return clean_text(re.sub(r"\bTaskType\.(\w+)", lambda found: found[1].lower(), text), 400)
+def _renamed(given: Predictions, rows: np.ndarray, names: tuple[str, ...]) -> Predictions:
+    """Some rows of the predictions, their classes counted by `names`; a class the model lacks gets probability 0."""
+    numbers = np.array([names.index(name) for name in given.class_names], dtype=np.int64)
+    probabilities, boxes, masks = None, None, None
+    if given.probabilities is not None:
+        known = given.probabilities[rows]
+        probabilities = np.zeros((len(rows), len(names)))
+        probabilities[:, numbers[: known.shape[1]]] = known
+    if given.boxes is not None:
+        boxes = [given.boxes[row].reshape(-1, 6).copy() for row in rows]
+        for own in boxes:
+            own[:, 0] = numbers[own[:, 0].astype(int)]
+    if given.masks is not None:
+        table = np.full(256, 255, np.uint8)
+        table[: len(numbers)] = numbers
+        masks = [table[given.masks[row]] for row in rows]
+    return Predictions(given.task, names, given.indices[rows], given.labels[rows], probabilities, boxes, masks)

@@ -4,116 +4,140 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
+from deepchecks.core import CheckFailure
+from deepchecks.core.errors import DeepchecksBaseError, DeepchecksValueError
+from deepchecks.core.suite import SuiteResult
+from deepchecks.vision import Suite, VisionData
+from deepchecks.vision.base_checks import SingleDatasetCheck
 
-for _name, _value in {"NINF": -np.inf, "NaN": np.nan}.items():  # Deepchecks 0.19 uses names that NumPy 2 dropped
-    if not hasattr(np, _name):
-        setattr(np, _name, _value)
+from copilot.errors import InputError
+from copilot.integrations.deepchecks import shims
+from copilot.integrations.deepchecks.batches import NO_CLASS_NAME, TASKS, Batches
+from copilot.integrations.deepchecks.making import made
+from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
+from copilot.utils.supervise import Progress
 
-import pandas as pd  # noqa: E402
-import torch  # noqa: E402
-from deepchecks.core import CheckFailure  # noqa: E402
-from deepchecks.core.errors import DeepchecksBaseError, DeepchecksValueError  # noqa: E402
-from deepchecks.core.suite import SuiteResult  # noqa: E402
-from deepchecks.vision import Suite, VisionData, checks, suites  # noqa: E402
-from deepchecks.vision.base_checks import SingleDatasetCheck  # noqa: E402
-from deepchecks.vision.utils.image_properties import default_image_properties  # noqa: E402
-
-from copilot.integrations.deepchecks.catalogue import SUITES  # noqa: E402
-from copilot.integrations.deepchecks.records import CheckRun, Split  # noqa: E402
-from copilot.utils.supervise import Progress  # noqa: E402
-
+shims.install()
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one check would start worker processes, which takes longer than its work
-BATCH = 64
-_SCORES = ["accuracy", "precision_macro", "recall_macro", "f1_macro"]
+_READ, _WRITE = 0.3, 0.95  # share of the work that is done when the images begin to be read, and when they have been
 _SCRIPT = re.compile(r"<script[^>]*>.*?</script>", re.DOTALL)
 _LONG_SCRIPT = 100_000
+_FETCH_NOTHING = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:\">"
+)
 
 
-def run(suite: str, train: Split, test: Split, html: Path | None, progress: Progress) -> list[CheckRun]:
-    """Run every check of a suite, single-split ones on both splits; write Deepchecks' own report if `html` is given."""
-    data = {"train": _vision_data(train, "train"), "test": _vision_data(test, "test")}
-    chosen = _checks(suite, train.grey and test.grey)
-    singles = [check for check in chosen if isinstance(check, SingleDatasetCheck)]
-    pairs = [check for check in chosen if not isinstance(check, SingleDatasetCheck)]
+def run(suite: SuiteRun, train: Split, test: Split, html: Path | None, progress: Progress) -> list[CheckRun]:
+    """Run every check of a suite, single-split ones on both splits; write Deepchecks' own report if `html` is given.
+
+    Raises
+    ------
+    ConfigError
+        A check has no such parameter or condition, or cannot take its value.
+    InputError
+        Deepchecks cannot read the images, or one of them cannot be decoded any more.
+    """
+    grey = train.grey and test.grey
+    told = _Counter(progress, 2 * (len(train) + len(test)))
+    data = {name: _vision_data(split, name, told) for name, split in (("train", train), ("test", test))}
     found: list[tuple[str, Any]] = []
-    parts = [("", pairs, [data["train"], data["test"]]), *((split, singles, [data[split]]) for split in data)]
-    for number, (split, group, sets) in enumerate(parts):
-        progress(0.45 + 0.15 * number, f"Running the checks on {split or 'train against test'}")
-        if group:
-            result = Suite(suite, *group).run(*sets, with_display=html is not None)
+    for split, sets in (("", [data["train"], data["test"]]), ("train", [data["train"]]), ("test", [data["test"]])):
+        told.what = f"Running the checks on {split or 'train against test'}"
+        # Some checks keep what they saw from one run to the next, so each run gets new ones.
+        checks = [check for check in made(suite, train.images.task, grey) if _is_single(check) == bool(split)]
+        if checks:
+            result = Suite(suite.name, *checks).run(*sets, random_state=suite.seed, with_display=html is not None)
             found += [(split, item) for item in result.results]
     if html is not None:
-        progress(0.9, "Writing the report of Deepchecks")
-        _write_report(suite, found, html)
-    sides = {"train": train, "test": test}
-    return [_check_run(split, item, sides.get(split)) for split, item in found]
+        progress(_WRITE, "Writing the report of Deepchecks")
+        _write_report(suite.name, found, html)
+    return [_check_run(split, item, train) for split, item in found]
 
 
-def _checks(suite: str, grey: bool) -> list[Any]:
-    """The suite's checks with the conditions that Deepchecks ships; grey images have no colour to look at."""
-    colour_free = [p for p in default_image_properties if "Relative Intensity" not in p["name"]]
-    options = {"image_properties": colour_free if grey else None}
-    names = SUITES[suite]
-    if names is None:
-        return list(getattr(suites, suite)(**options).checks.values())
-    shipped = [
-        *suites.train_test_validation(**options).checks.values(),
-        *suites.model_evaluation(**options).checks.values(),
-    ]
-    extra = [
-        checks.SingleDatasetPerformance(scorers=_SCORES),
-        checks.ImageDatasetDrift(**options).add_condition_drift_score_less_than(),
-    ]
-    by_name = {type(check).__name__: check for check in [*shipped, *extra]}
-    return [by_name[name] for name in names]
+class _Counter:
+    """Turns images that have been read into progress."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total, self.read, self.what = progress, total, 0, ""
+
+    def __call__(self, images: int) -> None:
+        self.read = min(self.read + images, self.total)
+        self.progress(_READ + (_WRITE - _READ) * self.read / self.total, f"{self.what}: {self.read:,} images read")
 
 
-def _vision_data(split: Split, name: str) -> VisionData:
-    def collate(rows: Sequence[int]) -> dict[str, list[Any]]:
-        return {
-            "images": [split.images.image(int(split.indices[row]), channels=3) for row in rows],
-            "labels": [int(split.labels[row]) for row in rows],
-            "predictions": [split.probabilities[row] for row in rows],
-        }
-
-    loader = torch.utils.data.DataLoader(range(len(split.indices)), batch_size=BATCH, collate_fn=collate)
-    # The report does not escape names, so they lose what HTML gives a meaning.
-    names = {i: re.sub(r"[<>&\"'`]", "_", class_name) for i, class_name in enumerate(split.class_names)}
-    return VisionData(loader, "classification", label_map=names, dataset_name=name, reshuffle_data=False)
+def _is_single(check: Any) -> bool:
+    return isinstance(check, SingleDatasetCheck)
 
 
-def _check_run(split: str, result: Any, side: Split | None) -> CheckRun:
+def _vision_data(split: Split, name: str, told: _Counter) -> VisionData:
+    names = dict(enumerate(shown_names(split.class_names)))
+    if split.images.task == "segmentation":
+        names[len(names)] = NO_CLASS_NAME
+    task = TASKS[split.images.task]
+    try:
+        return VisionData(Batches(split, told), task, label_map=names, dataset_name=name, reshuffle_data=False)
+    except DeepchecksBaseError as error:
+        message = f"Deepchecks cannot read the {name} images and their labels: {_first_line(error)}"
+        raise InputError(message, "See that labels and predictions have the form that their task needs.") from error
+
+
+def shown_names(names: Sequence[str]) -> list[str]:
+    """The report does not escape names, so they lose what HTML gives a meaning, and stay distinct."""
+    plain = [re.sub(r"[<>&\"'`]", "_", name) for name in names]
+    return [f"{name} ({i})" if plain.count(name) > 1 else name for i, name in enumerate(plain)]
+
+
+def _check_run(split: str, result: Any, train: Split) -> CheckRun:
     name = type(result.check).__name__
     if isinstance(result, CheckFailure):
         error = result.exception
-        expected = isinstance(error, DeepchecksBaseError) and not isinstance(error, DeepchecksValueError)
-        return CheckRun(name, split, failure=str(error) or type(error).__name__, expected=expected)
-    value = _named(result.value, side) if name == "ConfusionMatrixReport" and side else result.value
-    conditions = tuple((c.category.value, c.name, c.details) for c in result.conditions_results)
-    return CheckRun(name, split, value, conditions)
+        expected = isinstance(error, DeepchecksBaseError) and (
+            not isinstance(error, DeepchecksValueError) or str(error).startswith("Unsupported task type")
+        )
+        return CheckRun(name, split, failure=_first_line(error) or type(error).__name__, expected=expected)
+    value = result.value
+    if name == "ConfusionMatrixReport":
+        value = _named(result.check.matrix, shown_names(train.class_names))
+        value.index.name = _counted(train)
+    if name == "NewLabels":
+        value = {**value, "counted": _counted(train)}
+    if isinstance(value, pd.DataFrame) and "Class Name" in value.columns:
+        value = value[value["Class Name"] != NO_CLASS_NAME]
+    return CheckRun(name, split, value, tuple((c.category.value, c.name, c.details) for c in result.conditions_results))
 
 
-def _named(matrix: np.ndarray, side: Split) -> pd.DataFrame:
+def _counted(split: Split) -> str:
+    return "objects" if split.images.task == "detection" else "images"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _named(counts: Mapping[int, Mapping[int, int]], class_names: Sequence[str]) -> pd.DataFrame:
     """The confusion matrix with names; it has the classes that were seen, as label or as prediction, in order."""
-    seen = sorted({*side.labels.tolist(), *side.probabilities.argmax(axis=1).tolist()})
-    fits = len(seen) == len(matrix)
-    names = [side.class_names[i] for i in seen] if fits else [f"class {i}" for i in range(len(matrix))]
-    return pd.DataFrame(np.nan_to_num(matrix.astype(float)), index=names, columns=names)
+    seen = sorted({*counts, *(given for row in counts.values() for given in row)}, key=lambda i: (i < 0, i))
+    names = ["nothing" if i < 0 else class_names[i] for i in seen]  # an object that was not found, or is not there
+    cells = [[counts.get(true, {}).get(given, 0) for given in seen] for true in seen]
+    return pd.DataFrame(cells, index=names, columns=names, dtype=float)
 
 
 def _write_report(suite: str, found: list[tuple[str, Any]], html: Path) -> None:
     for split, result in found:
         if split:
             result.header = f"{result.get_header()} ({split})"
-    whole = SuiteResult(suite, [result for _, result in found])
+    whole = SuiteResult(shown_names([suite])[0], [result for _, result in found])
     partial = html.with_name(f"{html.name}.part.html")
+    partial.unlink(missing_ok=True)  # of a suite that was killed; Deepchecks would choose another name
     whole.save_as_html(str(partial), as_widget=False, requirejs=False)
-    html.write_text("".join(_without_repeats(partial.read_text(encoding="utf-8"))), encoding="utf-8")
+    page = "".join(_without_repeats(partial.read_text(encoding="utf-8")))
+    html.write_text(page.replace("<head>", f"<head>{_FETCH_NOTHING}", 1), encoding="utf-8")
     partial.unlink()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from copilot.core.findings import Evidence
 from copilot.utils.validators import clean_text
 
 MAX_EVIDENCE = 12
-Numbers = Iterable[tuple[str, Any, str]]  # name, value, unit
+Numbers = Iterable[tuple[Any, ...]]  # name, value, unit, and for some the bounds of its interval
 
 
 def evidence_of(check: str, results: Mapping[str, Any]) -> tuple[Evidence, ...]:
@@ -39,9 +40,11 @@ def evidence_of(check: str, results: Mapping[str, Any]) -> tuple[Evidence, ...]:
             unit=unit,
             source=f"deepchecks:{check}",
             quantity=_quantity(name),
+            low=_plain(bounds[0]) if bounds else None,
+            high=_plain(bounds[1]) if bounds else None,
         )
         for split, result in results.items()
-        for name, value, unit in list(reader(result))[:share]
+        for name, value, unit, *bounds in list(reader(result))[:share]
     )
 
 
@@ -81,8 +84,10 @@ def _class_performance(table: Any) -> Numbers:
 
 
 def _single_performance(table: Any) -> Numbers:
-    for row in table.itertuples():
-        yield row.Metric.replace("_macro", ", mean of classes"), row.Value, ""
+    for metric, rows in table.groupby("Metric", sort=False):
+        of_classes = metric.endswith("_macro") or len(rows) > 1
+        name = metric.removesuffix("_macro").replace("_", " ")
+        yield f"{name}, mean of classes" if of_classes else name, rows["Value"].mean(), ""
 
 
 def _simple_model(table: Any) -> Numbers:
@@ -97,16 +102,18 @@ def _drift(scores: Mapping[str, Any]) -> Numbers:
 
 
 def _confusion(table: Any) -> Numbers:
-    """Rows are the true classes, columns the predicted ones."""
-    matrix = table.to_numpy()
+    """Rows are the true classes, columns the predicted ones; of detection, "nothing" stands for no object or box."""
+    matrix, counted = table.to_numpy(), table.index.name
     total = matrix.sum()
-    yield "images", int(total), "images"
-    yield "accuracy", np.trace(matrix) / total if total else math.nan, ""
+    yield counted, int(total), counted
+    right = np.trace(matrix) / total if total else math.nan
+    yield "accuracy" if counted == "images" else "share of objects and boxes that match in place and class", right, ""
     wrong = matrix - np.diag(np.diag(matrix))
     for place in np.argsort(-wrong, axis=None, kind="stable")[:3]:
         true, given = np.unravel_index(place, wrong.shape)
         if wrong[true, given] > 0:
-            yield f"images of {table.index[true]} taken for {table.columns[given]}", int(wrong[true, given]), "images"
+            name = f"{counted} of {table.index[true]} taken for {table.columns[given]}"
+            yield name, int(wrong[true, given]), counted
 
 
 def _weak_segments(value: Mapping[str, Any]) -> Numbers:
@@ -114,9 +121,10 @@ def _weak_segments(value: Mapping[str, Any]) -> Numbers:
         yield "result", value.get("message", "none found"), ""
         return
     worst = value["weak_segments_list"].iloc[0]
-    score = str(worst.index[0]).lower()
-    yield f"mean score (negative {score})", value["avg_score"], ""
-    yield f"score of the weakest segment (negative {score})", worst.iloc[0], ""
+    score = str(worst.index[0]).lower().replace("cross entropy", "negative cross entropy")
+    score = score.removesuffix(" score").replace("negative negative", "negative")
+    yield f"mean score ({score})", value["avg_score"], ""
+    yield f"score of the weakest segment ({score})", worst.iloc[0], ""
     yield "share of images in the weakest segment", worst.get("% of Data", math.nan), "%"
     yield "weakest segment", " and ".join(_segment(worst)), ""
 
@@ -137,10 +145,11 @@ def _between(limits: Any) -> str:
 
 
 def _new_labels(value: Mapping[str, Any]) -> Numbers:
-    yield "test images of a new class", sum(value["new_labels"].values()), "images"
-    yield "test images", value["all_labels_count"], "images"
+    counted = value.get("counted", "images")
+    yield f"test {counted} of a new class", sum(value["new_labels"].values()), counted
+    yield f"test {counted}", value["all_labels_count"], counted
     for name, count in value["new_labels"].items():
-        yield f"test images of new class {name}", count, "images"
+        yield f"test {counted} of new class {name}", count, counted
 
 
 def _dataset_drift(value: Mapping[str, Any]) -> Numbers:
@@ -156,6 +165,9 @@ def _heatmap(value: Mapping[str, Any]) -> Numbers:
     difference = np.asarray(value["diff"], dtype=float)
     yield "mean difference of the average images", difference.mean(), "grey levels"
     yield "largest difference of the average images", difference.max(), "grey levels"
+    if "diff_bbox" in value:
+        covered = np.asarray(value["diff_bbox"], dtype=float)
+        yield "largest difference in how often a place lies in a box", covered.max(), "percentage points"
 
 
 def _correlation_change(value: Mapping[str, Any]) -> Numbers:
@@ -169,6 +181,52 @@ def _correlation_change(value: Mapping[str, Any]) -> Numbers:
 def _correlation(value: Mapping[str, Any]) -> Numbers:
     for name in sorted(value, key=lambda name: -value[name]):
         yield f"predictive power of {name.lower()}", value[name], ""
+
+
+def _detection_scores(table: Any) -> Numbers:
+    """Rows are sizes of objects, columns scores; Deepchecks calls them percent, but they lie from 0 to 1."""
+    for size, row in table.iterrows():
+        for column, score in row.items():
+            if score >= 0:  # -1: no object of this size
+                name = re.sub(r" \((avg\.)?%\)$", "", str(column))
+                yield f"{name}, {str(size).partition(' ')[0].lower()} objects", score, ""
+
+
+def _gaps(table: Any) -> Numbers:
+    """The rows over all classes, then the classes with the widest gaps of the score."""
+    whole = table["Class"] == "all classes"
+    for row in table[whole].to_dict("records"):
+        yield from _gap(row)
+    first = table["Quantity"].iloc[0]
+    classes = table[~whole & (table["Quantity"] == first)].sort_values("low", ascending=False, kind="stable")
+    for row in classes.to_dict("records"):
+        name = f"{first} of {row['Class']}, {_FALLS[first]}"
+        yield name, row["gap"], _UNITS.get(first, ""), row["low"], row["high"]
+
+
+_FALLS = {"loss": "test minus train"} | dict.fromkeys(("accuracy", "recall", "dice", "confidence"), "train minus test")
+_UNITS = {"loss": "nats"}
+
+
+def _gap(row: Mapping[str, Any]) -> Numbers:
+    name, unit = row["Quantity"], _UNITS.get(row["Quantity"], "")
+    yield f"train {name}", row["train"], unit
+    yield f"test {name}", row["test"], unit
+    yield f"{name}, {_FALLS[name]}", row["gap"], unit, row["low"], row["high"]
+
+
+def _data_drift(table: Any) -> Numbers:
+    for row in table.sort_values("Effect", ascending=False, kind="stable").to_dict("records"):
+        is_label = row["Property"] == "Labels"
+        yield f"drift of {row['Property'].lower()} ({_EFFECTS[is_label]})", row["Effect"], ""
+    strongest = table.sort_values("Effect").iloc[-1]
+    yield f"corrected p-value of {strongest['Property'].lower()}", strongest["p"], ""
+    if strongest["Property"] != "Labels":
+        for side in ("Train", "Test"):
+            yield f"mean {strongest['Property'].lower()} of {side.lower()}", strongest[side], strongest["Unit"]
+
+
+_EFFECTS = ("Kolmogorov-Smirnov", "Cramer's V")
 
 
 def _highest(scores: Any) -> float:
@@ -210,4 +268,11 @@ _READERS: dict[str, Callable[[Any], Numbers]] = {
     "PropertyLabelCorrelationChange": _correlation_change,
     "PropertyLabelCorrelation": _correlation,
     "ImagePropertyOutliers": _outliers,
+    "LabelPropertyOutliers": _outliers,
+    "MeanAveragePrecisionReport": _detection_scores,
+    "MeanAverageRecallReport": _detection_scores,
+    "OverfittingAnalysis": _gaps,
+    "DataDriftDetection": _data_drift,
+    "TrainTestLabelDrift": _drift,
+    "TrainTestPredictionDrift": _drift,
 }
