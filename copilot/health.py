@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from copilot.core.findings import Document
 from copilot.errors import CopilotError
+from copilot.utils.sandbox import isolation_available
 from copilot.utils.validators import clean_text, home_folder
 
 _EXTRAS = {
@@ -42,6 +43,7 @@ def look(analyzer: Any) -> list[HealthItem]:
         _try("Store", lambda: f"{analyzer.store.name}, works"),
         *_extras(),
         _pdf_libraries(),
+        _isolation(),
         _tracking(analyzer),
         _data(analyzer),
     ]
@@ -92,6 +94,14 @@ def _pdf_libraries() -> HealthItem:
         return "found, PDF reports work"
 
     return _try("Pango", probe)
+
+
+def _isolation() -> HealthItem:
+    """Pickled models are loaded only where their code can be isolated."""
+    reason = isolation_available()
+    detail = f"cannot be isolated, so they are refused: {reason}" if reason else "can be isolated, off by default"
+    hint = "Log models as .pt2 or ONNX." if reason else ""
+    return HealthItem(name="Pickled models", state="off" if reason else "ok", detail=detail, hint=hint)
 
 
 def _tracking(analyzer: Any) -> HealthItem:

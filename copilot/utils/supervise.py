@@ -3,6 +3,7 @@
 The child is a fresh interpreter in its own process group. It gets JSON on stdin, writes progress lines to stdout and
 its result to a file, sees no secrets in its environment, and dies with its parent. Memory is the resident size of the
 whole process tree, watched from outside: an address-space limit would stop PyTorch from starting.
+A child that runs a stranger's code is isolated besides (`copilot.utils.sandbox`); what it answers is never trusted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ import psutil
 
 from copilot import errors
 from copilot.errors import CopilotError, InputError, ToolError
+from copilot.utils import handed_back, sandbox
 from copilot.utils.logging import no_telemetry
+from copilot.utils.sandbox import Isolation
 from copilot.utils.validators import clean_text, without_credentials
 
 Progress = Callable[[float, str], None]
@@ -55,6 +58,7 @@ _MARK = "MLOPS_COPILOT_SUPERVISED"
 STARTING: tuple[float, str] = (0.0, "Starting")
 _TARGET = re.compile(r"copilot(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
 _TAIL_BYTES = 64_000
+_RESULT = "result.json"
 _RESULT_BYTES = 64_000_000
 _LINE_BYTES = 10_000
 _MORE = "Run it again with --debug to see more of its messages."
@@ -70,6 +74,8 @@ def run_supervised(
     progress: Progress | None = None,
     pass_env: Sequence[str] = (),
     section: str = "",
+    isolation: Isolation | None = None,
+    collect: Path | None = None,
 ) -> dict[str, Any]:
     """Call ``function(payload, progress)`` of this package in a child process and return what it returns.
 
@@ -90,24 +96,37 @@ def run_supervised(
         Environment variables to pass on besides ``PASSED_ENV``.
     section : str
         Section of the settings that holds ``timeout_s`` and ``memory_limit_gb``, for the hint of an error.
+    isolation : Isolation, optional
+        Isolate the child before the function's module is imported. ``pass_env`` and the home folder are not passed on.
+    collect : Path, optional
+        Folder for the regular files that the function left in ``out/`` of its working directory, 200 MB at most.
 
     Raises
     ------
     CopilotError
         The error that the function raised, as the same class.
     ToolError
-        A limit was exceeded, the child was killed, or it crashed.
+        A limit was exceeded, the child was killed, or it crashed; or this machine cannot isolate it.
     """
     if not _TARGET.fullmatch(target):
         raise InputError(f"{target!r} is not a function of this package.", "Name it as copilot.module:function.")
-    with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as folder:
-        task, result = Path(folder, "task.json"), Path(folder, "result.json")
-        task.write_text(json.dumps({"target": target, "payload": payload}), encoding="utf-8")
+    limits = {"read": isolation.checked(), "home": sandbox.home()} if isolation else None
+    scratch = Path(tempfile.mkdtemp(prefix="mlops-copilot-")).resolve()
+    try:
+        task = scratch / "task.json"
+        asked = {"target": target, "payload": payload, "isolation": limits}
+        task.write_text(json.dumps(asked), encoding="utf-8")
+        (scratch / handed_back.OUT).mkdir()
         if progress:
             progress(*STARTING)
-        with _Child(task, result, folder, pass_env) as child:
+        with _Child(task, _environment(scratch, pass_env, isolation is not None)) as child:
             _watch(child, timeout_s, memory_limit_gb, progress, section)
-        return _outcome(child, result, section)
+        answer = _outcome(child, scratch, section)
+        if collect:
+            handed_back.collect(scratch, collect)
+        return answer
+    finally:
+        handed_back.remove(scratch)
 
 
 def in_supervised_child() -> bool:
@@ -118,16 +137,16 @@ def in_supervised_child() -> bool:
 class _Child:
     """The child process, its last progress and the tail of its stderr; leaving the context kills the whole tree."""
 
-    def __init__(self, task: Path, result: Path, folder: str, pass_env: Sequence[str]) -> None:
-        command = [sys.executable, "-P", "-m", "copilot.utils.supervise", str(result), str(os.getpid())]
+    def __init__(self, task: Path, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-P", "-m", "copilot.utils.supervise", str(task.parent), str(os.getpid())]
         with task.open("rb") as stdin:
             self.process = subprocess.Popen(
                 command,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(folder, pass_env),
-                cwd=folder,
+                env=environment,
+                cwd=task.parent,
                 start_new_session=True,
             )
         self.last = STARTING
@@ -163,12 +182,33 @@ class _Child:
                     total += process.memory_info().rss
         return total
 
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of the child at most so long; whether it has ended."""
+        if not hasattr(os, "waitid"):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+            return self.process.returncode is not None
+        end = time.monotonic() + seconds
+        while self.process.returncode is None:
+            if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                self._kill_group()  # before its number is free for others
+                self.process.wait()
+            elif (left := end - time.monotonic()) <= 0:
+                return False
+            else:
+                time.sleep(min(0.02, left))
+        return True
+
+    def _kill_group(self) -> None:
+        """All that the child started; an isolated one cannot leave the group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
     def _kill(self) -> None:
         self.memory_bytes()
-        if self.process.poll() is None:
+        if not self.wait(0):
             if hasattr(os, "killpg"):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.process.pid, signal.SIGKILL)
+                self._kill_group()
             self.process.kill()
         for process in self.tree:
             with contextlib.suppress(psutil.Error):
@@ -178,9 +218,9 @@ class _Child:
     def _read_progress(self, stream: IO[bytes]) -> None:
         with stream:
             while line := stream.readline(_LINE_BYTES):
-                with contextlib.suppress(ValueError, TypeError):
+                with contextlib.suppress(ValueError, TypeError, OverflowError, RecursionError):
                     fraction, text = json.loads(line)
-                    self.last = (min(max(float(fraction), 0.0), 1.0), clean_text(text))
+                    self.last = (max(0.0, min(1.0, float(fraction))), clean_text(text))  # NaN becomes 1
 
     def _read_errors(self, stream: IO[bytes]) -> None:
         with stream:
@@ -191,7 +231,7 @@ class _Child:
 def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Progress | None, section: str) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
-        if ended := child.process.poll() is not None:
+        if ended := child.wait(0):
             child.drain()
         if progress:
             progress(*child.last)
@@ -203,25 +243,28 @@ def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Pr
         if child.memory_bytes() > memory_limit_gb * 1024**3:
             what = f"The step used more memory than its limit of {memory_limit_gb:g} GB and was stopped."
             raise ToolError(what, f"Raise {_setting(section, 'memory_limit_gb')} in the settings, or use less data.")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(POLL_S)
+        child.wait(POLL_S)
 
 
 def _setting(section: str, name: str) -> str:
     return f"{section}.{name}" if section else name
 
 
-def _outcome(child: _Child, result: Path, section: str) -> dict[str, Any]:
+def _outcome(child: _Child, scratch: Path, section: str) -> dict[str, Any]:
     code = child.process.returncode
-    if code != 0 or not result.is_file() or result.stat().st_size > _RESULT_BYTES:
+    content = handed_back.read_file(scratch / _RESULT, _RESULT_BYTES) if code == 0 else None
+    if content is None:
         lines = _lines(child.errors) or ["it left no message."]
         error = _killed(-code, section) if code < 0 else ToolError(f"The step crashed: {lines[-1]}", _MORE)
         error.add_note("\n".join(lines[-40:]))
         raise error
-    answer = json.loads(result.read_text(encoding="utf-8"))
-    if "error" in answer:
-        raise _same_error(**answer["error"])
-    return answer["result"]
+    try:
+        answer = json.loads(content)
+        if "error" in answer:
+            raise _same_error(*(str(answer["error"][key]) for key in ("kind", "message", "hint")))
+        return dict(answer["result"])
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise ToolError("The step left an answer that cannot be read.", _MORE) from error
 
 
 def _killed(number: int, section: str) -> ToolError:
@@ -246,17 +289,21 @@ def _same_error(kind: str, message: str, hint: str) -> CopilotError:
     return error
 
 
-def _environment(folder: str, pass_env: Sequence[str]) -> dict[str, str]:
-    env = {name: os.environ[name] for name in (*PASSED_ENV, *pass_env) if name in os.environ}
+def _environment(folder: Path, pass_env: Sequence[str], isolated: bool) -> dict[str, str]:
+    names = sandbox.ENV if isolated else (*PASSED_ENV, *pass_env)
+    env = {name: os.environ[name] for name in names if name in os.environ}
     root = str(Path(__file__).resolve().parents[2])
     if root not in site.getsitepackages():  # a checkout that may not be installed
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
-    own = dict.fromkeys(("TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), folder)  # removed with it, whatever ends the child
-    return {**env, **own, _MARK: "1", "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": "1"}
+    own = ("TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR", *(("HOME", "MLOPS_COPILOT_HOME") if isolated else ()))
+    env.update(dict.fromkeys(own, str(folder)))  # removed with it, whatever ends the child
+    if isolated:
+        env["LOGNAME"] = "nobody"  # PyTorch asks for it, and would look into the list of users
+    return {**env, _MARK: "1", "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": "1"}
 
 
-def _main(result: Path, parent: int) -> None:
-    """The child's side: read the task, run it, leave the answer in `result`."""
+def _main(scratch: Path, parent: int) -> None:
+    """The child's side: read the task, run it, leave the answer in the scratch folder."""
     _bind_to_parent(parent)
     no_telemetry()
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -267,13 +314,15 @@ def _main(result: Path, parent: int) -> None:
         lines.flush()
 
     task = json.load(sys.stdin)
+    if limits := task["isolation"]:
+        sandbox.enter(scratch, limits["read"], limits["home"])
     try:
         answer = {"result": _function(task["target"])(task["payload"], progress)}
     except CopilotError as error:
         answer = {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
-    partial = result.with_suffix(".part")
+    partial = scratch / f"{_RESULT}.part"
     partial.write_text(json.dumps(answer), encoding="utf-8")
-    partial.replace(result)
+    partial.replace(scratch / _RESULT)
 
 
 def _function(target: str) -> Callable[[dict[str, Any], Progress], dict[str, Any]]:
