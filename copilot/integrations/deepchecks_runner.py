@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def run_suite(
     html_path: str | Path | None = None,
     progress: Callable[[float, str], None] | None = None,
     seed: int = 0,
+    pass_env: Sequence[str] = (),
 ) -> SuiteResult:
     """Run a suite of Deepchecks.
 
@@ -68,6 +69,8 @@ def run_suite(
         Called with a fraction and a line; ``JobCancelled`` from it stops the suite at once.
     seed : int, default 0
         Fixes which images are looked at.
+    pass_env : sequence of str
+        Environment variables that opening the images needs.
 
     Returns
     -------
@@ -99,6 +102,7 @@ def run_suite(
             timeout_s=settings.timeout_s,
             memory_limit_gb=settings.memory_limit_gb,
             progress=progress,
+            pass_env=pass_env,
             section="deepchecks",
         )
     except ToolError as error:

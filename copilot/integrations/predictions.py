@@ -60,6 +60,40 @@ class Predictions:
         about = json.dumps({"task": self.task, "class_names": self.class_names, "notes": self.notes})
         np.savez_compressed(path, about=np.frombuffer(about.encode(), np.uint8), **arrays)
 
+    def chosen(self, rows: np.ndarray, class_names: tuple[str, ...]) -> Predictions:
+        """Some rows, their classes counted by `class_names`, which holds all of them; a new one has probability 0.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+        class_names : tuple of str
+        """
+        numbers = np.array([class_names.index(name) for name in self.class_names], dtype=np.int64)
+        labels = self.labels[rows]
+        probabilities, boxes, masks = None, None, None
+        if self.probabilities is not None:
+            known = self.probabilities[rows]
+            probabilities = np.zeros((len(rows), len(class_names)))
+            probabilities[:, numbers[: known.shape[1]]] = known
+        if self.boxes is not None:
+            boxes = [self.boxes[row].reshape(-1, 6).copy() for row in rows]
+            for own in boxes:
+                own[:, 0] = numbers[own[:, 0].astype(int)]
+        if self.masks is not None:
+            table = np.full(256, 255, np.uint8)
+            table[: len(numbers)] = numbers
+            masks = [table[self.masks[row]] for row in rows]
+        return Predictions(
+            task=self.task,
+            class_names=class_names,
+            indices=self.indices[rows],
+            labels=np.where(labels >= 0, numbers[labels], -1),
+            probabilities=probabilities,
+            boxes=boxes,
+            masks=masks,
+            notes=self.notes,
+        )
+
     @classmethod
     def load(cls, path: Path) -> Predictions:
         """Read what `save` wrote."""

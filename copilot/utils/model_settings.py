@@ -57,3 +57,4 @@ class DeepchecksSettings(Section):
     memory_limit_gb: float = Field(6.0, gt=0, description="Memory that the suite's process may use.")
     timeout_s: float = Field(600.0, gt=0, description="Time that the suite's process may take.")
     max_samples: int = Field(5000, ge=10, description="Images of a set that are looked at; larger sets are sampled.")
+    html_report: bool = Field(True, description="Keep the page that Deepchecks makes of a suite, about 5 MB.")

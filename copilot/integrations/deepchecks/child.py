@@ -13,8 +13,8 @@ from copilot.integrations.deepchecks.batches import TASKS
 from copilot.integrations.deepchecks.catalogue import NEED_PREDICTIONS
 from copilot.integrations.deepchecks.outcomes import outcomes_of
 from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
+from copilot.integrations.examination.sets import open_set
 from copilot.integrations.images.base import ImageSet
-from copilot.integrations.images.folder import ImageFolder
 from copilot.integrations.predictions import Predictions
 from copilot.utils.supervise import Progress
 
@@ -68,7 +68,7 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _opened(named: str, payload: dict[str, Any]) -> ImageSet:
     """The image set that is called `named`; the one place where this process opens images."""
-    return ImageFolder(named)
+    return open_set(named, payload)
 
 
 def _engine() -> Any:

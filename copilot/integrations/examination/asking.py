@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from copilot.core.findings import Evidence, Outcome
 from copilot.errors import MissingExtraError
-from copilot.integrations.deepchecks.child import shared_classes
+from copilot.integrations.class_names import shared_classes
 from copilot.integrations.examination.request import MODEL_CODE, MODEL_TITLE, Asked, Request
 from copilot.integrations.examination.sets import open_set, skipped_in
 from copilot.integrations.images.base import ImageSet
 from copilot.integrations.models.spec import ModelFiles
 from copilot.integrations.predictions import Predictions
+from copilot.integrations.predictions_files import read_predictions
 from copilot.probes.base import Examined, Sample
 from copilot.probes.loading import chosen, load_probes
 from copilot.probes.prober import run_probes
-from copilot.utils.model_settings import ModelsSettings
-from copilot.utils.supervise import Progress, out_folder
+from copilot.utils.handed_back import OUT
+from copilot.utils.supervise import Progress
 from copilot.utils.validators import clean_text
 
 READ_AT_ONCE = 256
@@ -52,7 +54,7 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
     model = _model(payload, progress)
     splits = [_split(model, images, sets, request, n, payload["samples"], progress) for n, images in enumerate(sets)]
     for name, split in zip(NAMES, splits, strict=True):
-        split.predictions.save(out_folder() / f"{name}.npz")
+        split.predictions.save(Path(OUT) / f"{name}.npz")
     probes = chosen(load_probes(request.checks, request.ignore), request.probes or ("none",))
     examined = _examined(model, splits, payload["probed"], request.seed)
     probed = run_probes(examined, probes, request.ignore, lambda f, line: progress(0.3 + 0.7 * f, line))
@@ -77,24 +79,31 @@ def _model(payload: dict[str, Any], progress: Progress) -> Any:
     except ImportError as error:
         raise MissingExtraError("Loading models", "models") from error
     torch.set_num_threads(max(1, min(payload["threads"] or 4, torch.get_num_threads())))
-    return load_model(ModelFiles(**payload["model"]), settings=ModelsSettings(**payload["models"]))
+    return load_model(ModelFiles(**payload["model"]), **payload["models"])
 
 
 def _split(model: Any, number: int, sets: list[ImageSet], request: Request, samples: int, progress: Progress) -> _Split:
     images = sets[number]
     progress(0.1 + 0.1 * number, f"Asking the model about the {'training' if number == 0 else 'validation'} images")
     if request.predictions is not None:
-        return _Split(images, read_predictions(request.predictions[number], images, samples, request.seed))
+        return _Split(images, _given(request.predictions[number], images, sets, samples, request.seed))
     indices = images.sample(samples, request.seed)
     asked = {"classification": _classified, "detection": _detected, "segmentation": _segmented}[images.task]
     return _Split(images, asked(model, images, indices, sets))
+
+
+def _given(file: str, images: ImageSet, sets: list[ImageSet], samples: int, seed: int) -> Predictions:
+    """Predictions of a file, for as many images as a model would be asked about."""
+    said = read_predictions(file, images)
+    names = tuple(dict.fromkeys([*(name for s in sets for name in s.class_names), *said.class_names]))
+    return said.chosen(np.random.default_rng(seed).permutation(len(said))[:samples], names)
 
 
 def _classified(model: Any, images: ImageSet, indices: np.ndarray, sets: list[ImageSet]) -> Predictions:
     spec = model.spec
     parts = [model.predict(images.read(p, channels=spec.channels, size=spec.size)) for p in _parts(indices)]
     rows = np.concatenate(parts)
-    names = shared_classes(spec, rows.shape[1], *(s.class_names for s in sets))
+    names = shared_classes(spec.class_names, rows.shape[1], *(s.class_names for s in sets))
     return Predictions(
         task="classification",
         class_names=names,
@@ -163,7 +172,7 @@ def _summary(model: Any, splits: list[_Split]) -> Outcome:
     told = f"Asked {asked} about {' and '.join(counts)}."
     if skipped:
         told += f" Left out, since they cannot be read: {'; '.join(skipped)}."
-    notes = dict.fromkeys(note for split in splits for note in split.images.notes)
+    notes = dict.fromkeys(n for split in splits for n in (*split.images.notes, *split.predictions.notes))
     numbers = [(f"{w}_images", len(s.predictions), "images") for s, w in zip(splits, WORDS, strict=True)]
     numbers.append(("unreadable_images", sum(len(s.images.skipped) for s in splits), "images"))
     return Outcome(

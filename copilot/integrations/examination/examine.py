@@ -11,13 +11,15 @@ from typing import Any
 from copilot import __version__
 from copilot.core.findings import Outcome
 from copilot.errors import InputError, NotFoundError, ToolError
-from copilot.integrations.deepchecks_runner import SUITE_CODE, SuiteResult, run_suite
+from copilot.integrations.deepchecks.catalogue import SUITE_CODE
+from copilot.integrations.deepchecks_runner import SuiteResult, run_suite
 from copilot.integrations.examination.request import MODEL_CODE, MODEL_TITLE, Asked, Examination, Request
 from copilot.integrations.examination.result_cache import cached, content_of, key_of
-from copilot.integrations.examination.sets import open_set
+from copilot.integrations.examination.sets import CREDENTIALS, local, needs_credentials, open_set, roots, sources_of
 from copilot.integrations.models.files import fetch_model
 from copilot.integrations.models.spec import ModelFiles
 from copilot.utils.config import Settings
+from copilot.utils.sandbox import Isolation, isolation_available
 from copilot.utils.supervise import run_supervised
 from copilot.utils.validators import clean_text
 
@@ -68,8 +70,10 @@ class _Steps:
     computed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sources = self.settings.model_dump(mode="json", include={"images", "dvc"})
-        self.sets = [open_set(named, self.sources) for named in (self.request.train, self.request.test)]
+        self.sources = sources_of(self.settings)
+        here = {side: local(getattr(self.request, side), self.settings) for side in ("train", "test")}
+        self.request = self.request.model_copy(update=here)
+        self.sets = [open_set(named, self.sources) for named in here.values()]
         self.data = [images.fingerprint() for images in self.sets]
 
     def ask(self) -> tuple[Asked, Path | None]:
@@ -93,7 +97,15 @@ class _Steps:
             limits = {"timeout_s": settings.probes.timeout_s, "memory_limit_gb": settings.probes.memory_limit_gb}
             told = self._part(0.0, 0.5 if request.suite else 1.0)
             try:
-                return run_supervised(_ASKING, payload, **limits, collect=folder, progress=told, section="probes")
+                return run_supervised(
+                    _ASKING,
+                    payload,
+                    **limits,
+                    **self._trust(model),
+                    collect=folder,
+                    progress=told,
+                    section="probes",
+                )
             except ToolError as error:
                 failed.append(error)
                 return None
@@ -128,6 +140,7 @@ class _Steps:
                 html_path=folder / REPORT if request.html_report else None,
                 progress=self._part(0.5 if self.computed else 0.0, 1.0),
                 seed=request.seed,
+                pass_env=CREDENTIALS if needs_credentials(request.train, request.test) else (),
             )
             if any(o.code == SUITE_CODE for o in found.outcomes):
                 failed.append(found)
@@ -151,6 +164,14 @@ class _Steps:
         return fetch_model(
             self.request.model_uri, tracking_uri=mlflow.tracking_uri, settings=mlflow, folder=self.downloads
         )
+
+    def _trust(self, model: ModelFiles | None) -> dict[str, Any]:
+        """A child that may unpickle a model is isolated; another gets the keys of remotes if it reads from one."""
+        named = (self.request.train, self.request.test)
+        if model is not None and self.settings.models.allow_pickle and isolation_available() is None:
+            paths = [path for name, images in zip(named, self.sets, strict=True) for path in roots(name, images)]
+            return {"isolation": Isolation(read=[Path(model.path), *paths])}
+        return {"pass_env": CREDENTIALS} if needs_credentials(*named) else {}
 
     def _content(self, model: ModelFiles | None) -> list[str]:
         named = self.request.predictions or ()

@@ -2,17 +2,81 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from copilot.errors import InputError
 from copilot.integrations.images.base import ImageSet
-from copilot.integrations.images.folder import ImageFolder
+from copilot.integrations.images.opening import open_images, open_path
+from copilot.utils.config import DvcSettings, ImagesSettings, Settings
+from copilot.utils.validators import clean_text
 
 MAX_TOLD = 50  # images that could not be read: so many are named
+_DVC, _MLFLOW = "dvc:", "mlflow:"
+# What the plugins of DVC's remotes read; only a child that opens such a set, and runs no stranger's code, gets them.
+CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_ACCOUNT",
+    "AZURE_STORAGE_KEY",
+    "SSH_AUTH_SOCK",
+)
+
+
+def sources_of(settings: Settings) -> dict[str, Any]:
+    """What a child needs of the settings to open image sets, as JSON values; no secrets."""
+    return settings.model_dump(mode="json", include={"images", "dvc"})
+
+
+def local(named: str, settings: Settings) -> str:
+    """The name of a set that a child can open without an MLflow store and its passwords."""
+    if not named.startswith(_MLFLOW) or Path(named).exists():
+        return named
+    from copilot.integrations.images.mlflow_inputs import input_path
+
+    run_id, mark, context = named.removeprefix(_MLFLOW).partition("#")
+    path, logged = input_path(run_id, context if mark else None, settings.mlflow)
+    try:
+        open_path(f"{path}#{logged}")
+    except InputError:
+        return path
+    return f"{path}#{logged}"
 
 
 def open_set(named: str, sources: dict[str, Any]) -> ImageSet:
-    """The image set that was named; `sources` are the sections of the settings that say how (``Settings.public()``)."""
-    return ImageFolder(named)
+    """The image set that was named; `sources` as `sources_of` gives them."""
+    sections = {"images": ImagesSettings(**sources.get("images", {})), "dvc": DvcSettings(**sources.get("dvc", {}))}
+    return open_images(named, **sections)
+
+
+def roots(named: str, images: ImageSet) -> list[Path]:
+    """Folders and files that a child must be able to read for a set.
+
+    Raises
+    ------
+    InputError
+        The set does not lie on this machine, or is made by a function.
+    """
+    files = [Path(file) for file in getattr(images, "_files", ())]
+    path = Path(named if Path(named).exists() else named.rpartition("#")[0]).expanduser()
+    if not path.exists():
+        raise InputError(
+            f"A pickled model is isolated: it cannot read {clean_text(named)}.",
+            "Bring the images into a folder, or log the model with serialization_format='pt2'.",
+        )
+    return list(dict.fromkeys([path, *(file.parent for file in files)]))
+
+
+def needs_credentials(*named: str) -> bool:
+    return any(name.startswith(_DVC) for name in named)
 
 
 def skipped_in(*sets: ImageSet) -> list[str]:
