@@ -92,6 +92,18 @@ class MaskFolder(FileImages):
             return (values > 0).astype(np.uint8)
         return np.where(values < len(self.class_names), values, NO_CLASS).astype(np.uint8)
 
+    def _can_read(self, index: int) -> bool:
+        """An image counts as one that can be read only if its mask does."""
+        if not super()._can_read(index):
+            return False
+        try:
+            self.mask(index)
+        except InputError as error:
+            self.skipped.setdefault(self.names[index], error.message)
+            self._kept.pop(index, None)
+            return False
+        return True
+
     def _classes(self, notes: list[str]) -> list[str]:
         """Names from a file, else the numbers in the masks."""
         total = len(self._masks)

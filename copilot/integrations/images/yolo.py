@@ -60,7 +60,7 @@ class YoloImages(BoxedImages):
         if config is None:
             root = self.path
             pairs = list(_of_folder(root / "images", split, shown))
-            config = next((_config(f, shown) for f in _settings_near(root) if f.is_file()), None)
+            config = next((_config(f, shown) for f in _settings_near(root) if is_yolo_config(f)), None)
         else:
             root = _root(self.path, config)
             pairs = list(_of_config(root, config, split, shown, notes))
@@ -90,7 +90,11 @@ class YoloImages(BoxedImages):
 
 
 def is_yolo_config(path: Path) -> bool:
-    return path.suffix.lower() in (".yaml", ".yml")
+    """Whether a file is a data.yaml: one that names classes."""
+    try:
+        return path.is_file() and bool(_config(path, path.name))
+    except InputError:
+        return False
 
 
 def _config(path: Path, shown: str) -> dict[str, Any]:

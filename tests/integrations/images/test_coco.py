@@ -202,6 +202,16 @@ def test_segmentations_that_do_not_fit_are_refused(segmentation):
         instance_mask(segmentation, 20, 10)
 
 
+def test_an_object_that_cannot_be_drawn_counts_as_no_class(tmp_path):
+    broken = {"size": [10, 20], "counts": [7]}
+    images = CocoImages(write(tmp_path, [image(1)], [thing(1, 7, [2, 1, 3, 2], segmentation=broken)]), "segmentation")
+    for _ in range(2):
+        mask = images.mask(0)
+        assert (mask[1:3, 2:5] == 255).all()
+        assert (mask == 255).sum() == 6
+    assert images.notes == ("An object in 1.png has run lengths of 7 pixels for 200; its box counts as no class.",)
+
+
 def test_polygons_far_outside_are_drawn_at_the_edge():
     pytest.importorskip("pycocotools")
     mask = instance_mask([[-1e30, -1e30, 1e30, -1e30, 1e30, 1e30, -1e30, 1e30]], 20, 10)
