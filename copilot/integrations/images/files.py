@@ -23,6 +23,10 @@ MAX_TEXT_BYTES = 500_000_000
 MAX_INTEGER_CLASS = 10_000
 
 
+class NoSplitsError(InputError):
+    """A split was asked for of images that know no splits, so that they may be that split."""
+
+
 class FileImages(ImageSet):
     """Images that are files on this machine.
 

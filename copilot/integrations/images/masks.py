@@ -11,6 +11,7 @@ from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.base import BROKEN, decoded, header_size
 from copilot.integrations.images.files import (
     FileImages,
+    NoSplitsError,
     file_stamp,
     find_split,
     folders_in,
@@ -146,7 +147,8 @@ def _folders(path: Path, split: str | None, shown: str) -> tuple[Path, Path]:
         elif found := find_split(split, outer):
             images, masks = path / found / "images", path / found / "masks"
         else:
-            raise InputError(f"{shown} has no split {clean_text(split, 40)}.", f"It has: {listed(inner or outer)}.")
+            kind = InputError if inner else NoSplitsError
+            raise kind(f"{shown} has no split {clean_text(split, 40)}.", f"It has: {listed(inner or outer)}.")
     for folder in (images, masks):
         if not is_folder(folder):
             raise NotFoundError(f"Not found: {clean_text(folder)}", _HINT)

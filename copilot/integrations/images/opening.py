@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from copilot.errors import InputError, NotFoundError
@@ -14,6 +13,7 @@ from copilot.integrations.images.boxes import not_this_task
 from copilot.integrations.images.coco import CocoImages, find_annotations
 from copilot.integrations.images.custom import open_function
 from copilot.integrations.images.files import (
+    NoSplitsError,
     are_splits,
     find_split,
     folders_in,
@@ -121,7 +121,9 @@ def open_path(named: str, task: Task | None = None) -> ImageSet:
         return open_npz(path, split)
     if kind == ".json":
         if split is not None:
-            raise InputError(f"{clean_text(path)} is one split, so that it takes no #{clean_text(split, 40)}.", FORMS)
+            raise NoSplitsError(
+                f"{clean_text(path)} is one split, so that it takes no #{clean_text(split, 40)}.", FORMS
+            )
         return CocoImages(path, _coco_task(task))
     if kind in (".yaml", ".yml"):
         return YoloImages(path, split)
@@ -158,7 +160,8 @@ def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
     if split is not None:
         found = find_split(split, inner)
         if found is None:
-            raise InputError(
+            kind = InputError if any(are_splits([name]) for name in inner) else NoSplitsError
+            raise kind(
                 f"{clean_text(path)} has no folder for {clean_text(split, 40)}.",
                 f"It holds: {listed(inner) or 'none'}.",
             )
@@ -201,15 +204,7 @@ def _of_mlflow(named: str, settings: MlflowSettings, task: Task | None) -> Image
 
     run_id, mark, context = named.removeprefix("mlflow:").partition("#")
     path, logged = input_path(run_id, context if mark else None, settings)
-    return _first_that_opens([lambda: open_path(f"{path}#{logged}", task), lambda: open_path(path, task)])
-
-
-def _first_that_opens(tries: list[Callable[[], ImageSet]]) -> ImageSet:
-    """A source may be a whole data set, of which the context names the split, or that split alone."""
-    *first, last = tries
-    for opener in first:
-        try:
-            return opener()
-        except InputError:
-            continue
-    return last()
+    try:
+        return open_path(f"{path}#{logged}", task)
+    except NoSplitsError:  # the source is that split alone
+        return open_path(path, task)

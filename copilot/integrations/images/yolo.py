@@ -13,6 +13,7 @@ import yaml
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.boxes import BoxedImages, clip_boxes
 from copilot.integrations.images.files import (
+    NoSplitsError,
     file_stamp,
     find_split,
     folders_in,
@@ -156,7 +157,10 @@ def _of_folder(folder: Path, split: str | None, shown: str, root: Path | None = 
     if split is not None:
         found = find_split(split, inner)
         if found is None:
-            raise InputError(f"{shown} has no split {clean_text(split, 40)} in images.", f"It has: {listed(inner)}.")
+            kind = InputError if inner else NoSplitsError
+            raise kind(
+                f"{shown} has no split {clean_text(split, 40)} in images.", f"It has: {listed(inner) or 'none'}."
+            )
         folder = folder / found
     for name in image_files(folder):
         yield str(folder / name), _name(root, str(folder / name)) if root else name
