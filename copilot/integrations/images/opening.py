@@ -87,7 +87,10 @@ def open_images(
     """
     if not named.strip():
         raise InputError("No images were named.", FORMS)
-    found = _opened(named, images, dvc or DvcSettings(), mlflow or MlflowSettings(), task)
+    try:
+        found = _opened(named, images, dvc or DvcSettings(), mlflow or MlflowSettings(), task)
+    except NoSplitsError as error:  # a plain one, which other processes know by its name
+        raise InputError(error.message, error.hint) from error
     if task is not None and found.task != task:
         raise not_this_task(clean_text(named), found.task, task)
     return found

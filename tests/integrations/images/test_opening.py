@@ -56,8 +56,9 @@ def test_each_form_is_told_from_what_is_there(tmp_path):
     assert opened(f"{tmp_path}/coco", task="segmentation").class_names == ("background", "a")
     with pytest.raises(InputError, match="labels for detection, not for classification"):
         opened(f"{tmp_path}/coco", task="classification")
-    with pytest.raises(InputError, match="takes no #val"):
+    with pytest.raises(InputError, match="takes no #val") as caught:
         opened(f"{tmp_path}/coco/annotations/instances_val2017.json#val")
+    assert type(caught.value) is InputError
     with pytest.raises(InputError, match="not for segmentation"):
         opened(f"{tmp_path}/yolo#val", task="segmentation")
 
