@@ -68,7 +68,7 @@ def open_images(
     ============================  ==================================================================================
 
     A ``#`` that is part of an existing path is no mark. ``val`` finds ``valid``, ``validation`` and the like.
-    The text and the settings are all that another process needs to open the same images.
+    The text, the settings and the working folder are all that another process needs to open the same images.
 
     Parameters
     ----------
