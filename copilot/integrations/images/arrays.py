@@ -11,7 +11,7 @@ from PIL import Image
 
 from copilot.errors import InputError
 from copilot.integrations.images.base import ImageSet
-from copilot.integrations.images.files import SPLITS, file_stamp, integer_classes, listed
+from copilot.integrations.images.files import SPLITS, NoSplitsError, file_stamp, integer_classes, listed
 from copilot.integrations.images.npz import Npz
 from copilot.utils.validators import clean_text
 
@@ -113,7 +113,8 @@ def _keys(file: Npz, fragment: str | None, shown: str) -> tuple[str, str]:
         if fragment
         else "under their usual names (x and y, images and labels)"
     )
-    raise InputError(f"{shown} holds no images and labels {what}.", f"{told} Name two of them: {shown}#images:labels.")
+    kind = NoSplitsError if fragment and [split for split, _ in pairs] == [""] else InputError
+    raise kind(f"{shown} holds no images and labels {what}.", f"{told} Name two of them: {shown}#images:labels.")
 
 
 def _pairs(keys: list[str]) -> list[tuple[str, tuple[str, str]]]:

@@ -93,8 +93,8 @@ def clip_boxes(
     """
     finite = np.isfinite(boxes).all(1)
     x, y = boxes[:, 1].copy(), boxes[:, 2].copy()
-    right, bottom = x + boxes[:, 3], y + boxes[:, 4]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        right, bottom = x + boxes[:, 3], y + boxes[:, 4]
         had_area = finite & (boxes[:, 3] > 0) & (boxes[:, 4] > 0)
         slack = 1e-6 * np.maximum(1, np.maximum(right, bottom))  # rounding is not reaching out
         outside = had_area & ((x < -slack) | (y < -slack) | (right > width + slack) | (bottom > height + slack))

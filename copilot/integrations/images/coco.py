@@ -13,11 +13,12 @@ from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.base import Task
 from copilot.integrations.images.boxes import BoxedImages, clip_boxes
 from copilot.integrations.images.coco_masks import instance_mask
-from copilot.integrations.images.files import file_stamp, find_split, inside, is_folder, listed, read_text
+from copilot.integrations.images.files import file_stamp, find_split, folders_in, inside, is_folder, listed, read_text
 from copilot.utils.validators import clean_text
 
 MAX_BYTES = 1_000_000_000
 MAX_MASK_CLASSES = 254
+MAX_NOTES = 30
 NO_CLASS = 255
 BACKGROUND = "background"
 _HINT = "Pass a COCO instances file: images, annotations and categories."
@@ -83,35 +84,45 @@ class CocoImages(BoxedImages):
         return (int(width), int(height)) if np.isfinite([width, height]).all() else super().size_of(index)
 
     def mask(self, index: int) -> np.ndarray:
-        """Class of each pixel: 0 is the background, 255 a crowd.
+        """Class of each pixel: 0 is the background, 255 a crowd or the box of an object that cannot be drawn.
 
         Raises
         ------
         InputError
-            The annotation of an object cannot be drawn.
+            The image's size is not known and cannot be read.
+        MissingExtraError
+            There are polygons and pycocotools is not installed.
         """
         width, height = self.size_of(index)
         mask = np.zeros((height, width), np.uint8)
-        for label, segmentation, is_crowd in self._segments.get(index, ()):
+        for label, box, segmentation, is_crowd in self._segments.get(index, ()):
             try:
                 pixels = instance_mask(segmentation, width, height)
             except (ValueError, TypeError) as error:
-                raise InputError(
-                    f"An object in {self.names[index]} has {clean_text(error, 120)}.", "Mend its segmentation."
-                ) from error
+                self._note_undrawn(index, error)
+                x, y, right, bottom = box
+                mask[int(y) : int(np.ceil(bottom)), int(x) : int(np.ceil(right))] = NO_CLASS
+                continue
             mask[pixels & (mask == 0) if is_crowd else pixels] = NO_CLASS if is_crowd else label + 1
         return mask
+
+    def _note_undrawn(self, index: int, error: Exception) -> None:
+        note = f"An object in {self.names[index]} has {clean_text(error, 120)}; its box counts as no class."
+        if note not in self.notes and len(self.notes) < MAX_NOTES:
+            self.notes += (note,)
 
     def _take_segments(self, annotations: list, owners: np.ndarray, boxes: np.ndarray, kept: list, shown: str) -> None:
         """What `mask` draws of each image: large objects first, crowds last where nothing else is."""
         if len(self.category_ids) > MAX_MASK_CLASSES:
             raise InputError(f"{shown} has {len(self.category_ids)} categories; masks hold {MAX_MASK_CLASSES}.", _HINT)
-        self._segments: dict[int, list[tuple[int, Any, bool]]] = {}
+        self._segments: dict[int, list[tuple[int, np.ndarray, Any, bool]]] = {}
         crowd = [bool(annotations[k].get("iscrowd")) for k in kept]
         area = boxes[:, 3] * boxes[:, 4]
+        corners = np.concatenate([boxes[:, 1:3], boxes[:, 1:3] + boxes[:, 3:5]], axis=1)
         for at in sorted(range(len(kept)), key=lambda i: (crowd[i], -area[i])):
             if segmentation := annotations[kept[at]].get("segmentation"):
-                self._segments.setdefault(int(owners[at]), []).append((int(boxes[at, 0]), segmentation, crowd[at]))
+                found = int(boxes[at, 0]), corners[at], segmentation, crowd[at]
+                self._segments.setdefault(int(owners[at]), []).append(found)
 
     def _stamp(self, index: int) -> object:
         return super()._stamp(index), self._file_stamp
@@ -127,7 +138,8 @@ def find_annotations(folder: Path, split: str | None) -> Path | None:
     """
     places = [folder / "annotations", folder]
     files = {f.stem: f for place in reversed(places) if place.is_dir() for f in sorted(place.glob("instances_*.json"))}
-    files |= {f"instances_{f.parent.name}": f for f in sorted(folder.glob("*/_annotations.coco.json"))}  # Roboflow
+    exported = [folder / split / "_annotations.coco.json" for split in folders_in(folder)[:50]]  # by Roboflow
+    files |= {f"instances_{file.parent.name}": file for file in exported if file.is_file()}
     if (folder / "_annotations.coco.json").is_file() and not split:
         return folder / "_annotations.coco.json"
     if not files:

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from copilot.errors import CopilotError, InputError
-from copilot.integrations.dvc_manager import DvcManager
+from copilot.integrations.dvc_manager import DvcManager, TrackedFile
 from copilot.integrations.images.base import ImageSet, decoded
-from copilot.integrations.images.files import has_image_ending
+from copilot.integrations.images.files import find_split, has_image_ending, listed, refuse_splits
 from copilot.utils.config import DvcSettings
 from copilot.utils.validators import clean_text
 
@@ -25,6 +25,8 @@ class DvcImages(ImageSet):
     path : str
         Tracked folder, or one inside or above it. Empty: that of the settings.
     settings : DvcSettings
+    split : str, optional
+        Folder in `path` that holds the class folders; ``val`` finds ``validation`` too.
 
     Raises
     ------
@@ -38,10 +40,12 @@ class DvcImages(ImageSet):
         DVC is not installed.
     """
 
-    def __init__(self, rev: str, path: str, settings: DvcSettings) -> None:
+    def __init__(self, rev: str, path: str, settings: DvcSettings, split: str | None = None) -> None:
         self._manager = DvcManager(settings.repo, settings.remote)
         path = path or settings.data_path or ""
-        tracked = self._manager.list_files(path or None, rev)
+        tracked = _of_split(
+            self._manager.list_files(path or None, rev), split, f"dvc:{clean_text(rev)}:{clean_text(path)}"
+        )
         hidden = {name for name in tracked if any(part.startswith(".") for part in name.split("/"))}
         images = [name for name in tracked if name not in hidden and has_image_ending(name)]
         names = sorted((name for name in images if "/" in name), key=lambda name: name.split("/"))
@@ -56,7 +60,8 @@ class DvcImages(ImageSet):
         labels = np.array([index[name.split("/")[0]] for name in names])
         lost = len(images) - len(names)
         notes = [f"{lost} images outside class folders were left out."] if lost else []
-        super().__init__(f"dvc:{rev}:{path}", class_names, names, labels, notes=notes)
+        origin = f"dvc:{rev}:{path}" + (f"#{split}" if split else "")
+        super().__init__(origin, class_names, names, labels, notes=notes)
 
     def _decoded(self, index: int) -> Image.Image:
         try:
@@ -67,3 +72,18 @@ class DvcImages(ImageSet):
 
     def _stamp(self, index: int) -> object:
         return self._tracked[index].hash
+
+
+def _of_split(tracked: dict[str, TrackedFile], split: str | None, shown: str) -> dict[str, TrackedFile]:
+    """The files of a split, by their paths in it."""
+    folders = sorted({name.split("/")[0] for name in tracked if "/" in name})
+    if split is None:
+        if any(name.count("/") > 1 for name in tracked):  # else they are classes of those names
+            refuse_splits(folders, shown)
+        return tracked
+    found = find_split(split, folders)
+    if found is None:
+        raise InputError(
+            f"{shown} has no folder for {clean_text(split, 40)}.", f"It holds: {listed(folders) or 'none'}."
+        )
+    return {name.removeprefix(f"{found}/"): file for name, file in tracked.items() if name.startswith(f"{found}/")}

@@ -23,6 +23,10 @@ MAX_TEXT_BYTES = 500_000_000
 MAX_INTEGER_CLASS = 10_000
 
 
+class NoSplitsError(InputError):
+    """A split was asked for of images that know no splits, so that they may be that split."""
+
+
 class FileImages(ImageSet):
     """Images that are files on this machine.
 
@@ -121,16 +125,29 @@ def refuse_splits(folders: Sequence[str], shown: str) -> None:
     InputError
         They are; the line says how to name one.
     """
-    words = {word for known in SPLITS.values() for word in known}
-    if folders and all(name.lower().rstrip("0123456789") in words for name in folders):
+    if are_splits(folders):
         raise InputError(f"{shown} holds splits: {listed(folders)}.", f"Name one: {shown}#{listed(folders[-1:])}.")
+
+
+def are_splits(folders: Sequence[str]) -> bool:
+    """Whether all of some folders are called after splits; numbers such as the year of COCO's do not matter."""
+    words = {word for known in SPLITS.values() for word in known}
+    return bool(folders) and all(name.lower().rstrip("0123456789") in words for name in folders)
 
 
 def folders_in(path: str | Path) -> list[str]:
     """Names of the folders in a folder, in order, but hidden ones; none where it is not there."""
     if not is_folder(path):
         return []
-    return sorted(n for n in os.listdir(path) if not is_hidden(n) and is_folder(os.path.join(path, n)))
+    with os.scandir(path) as entries:
+        return sorted(entry.name for entry in entries if not is_hidden(entry.name) and _leads_to_folder(entry))
+
+
+def _leads_to_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
 
 
 def integer_classes(values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.files import (
     FileImages,
+    NoSplitsError,
     find_split,
     integer_classes,
     listed,
@@ -127,7 +128,7 @@ def _of_split(header: list[str], rows: list[list[str]], split: str | None, shown
         if split is None:
             return list(range(len(rows)))
         what = f"the splits, such as {SPLIT_COLUMNS[0]}, so that it has no {clean_text(split, 40)}"
-        raise InputError(f"{shown} has no column with {what}.", f"Its columns are: {listed(header, 20)}.")
+        raise NoSplitsError(f"{shown} has no column with {what}.", f"Its columns are: {listed(header, 20)}.")
     cells = [row[at].strip() if at < len(row) else "" for row in rows]
     counts = Counter(cells)
     told = ", ".join(f"{clean_text(name, 40) or 'none'} ({n})" for name, n in counts.most_common(8))

@@ -11,6 +11,7 @@ from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.base import BROKEN, decoded, header_size
 from copilot.integrations.images.files import (
     FileImages,
+    NoSplitsError,
     file_stamp,
     find_split,
     folders_in,
@@ -92,6 +93,18 @@ class MaskFolder(FileImages):
             return (values > 0).astype(np.uint8)
         return np.where(values < len(self.class_names), values, NO_CLASS).astype(np.uint8)
 
+    def _can_read(self, index: int) -> bool:
+        """An image counts as one that can be read only if its mask does."""
+        if not super()._can_read(index):
+            return False
+        try:
+            self.mask(index)
+        except InputError as error:
+            self.skipped.setdefault(self.names[index], error.message)
+            self._kept.pop(index, None)
+            return False
+        return True
+
     def _classes(self, notes: list[str]) -> list[str]:
         """Names from a file, else the numbers in the masks."""
         total = len(self._masks)
@@ -134,7 +147,8 @@ def _folders(path: Path, split: str | None, shown: str) -> tuple[Path, Path]:
         elif found := find_split(split, outer):
             images, masks = path / found / "images", path / found / "masks"
         else:
-            raise InputError(f"{shown} has no split {clean_text(split, 40)}.", f"It has: {listed(inner or outer)}.")
+            kind = InputError if inner else NoSplitsError
+            raise kind(f"{shown} has no split {clean_text(split, 40)}.", f"It has: {listed(inner or outer)}.")
     for folder in (images, masks):
         if not is_folder(folder):
             raise NotFoundError(f"Not found: {clean_text(folder)}", _HINT)

@@ -41,7 +41,7 @@ def input_path(run_id: str, context: str | None, settings: MlflowSettings) -> tu
     if not run.datasets:
         raise NotFoundError(f"{shown} logged no datasets.", "Log them: mlflow.log_input(dataset, context='training').")
     by_context = {dataset.context: dataset for dataset in reversed(run.datasets)}
-    told = ", ".join(f"{d.name} ({d.context or 'no context'})" for d in run.datasets[:8])
+    told = ", ".join(f"{d.name} ({d.context or 'no context'})" for d in sorted(run.datasets, key=lambda d: d.name)[:8])
     if context is None and len(run.datasets) > 1:
         raise InputError(f"{shown} logged several datasets: {told}.", f"Name one: mlflow:{clean_text(run_id)}#CONTEXT.")
     found = find_split(context, by_context) if context else run.datasets[0].context

@@ -87,13 +87,15 @@ class Npz:
             file.seek(info.header_offset + 30 + name + extra)
             shape, fortran, kind = _header(file)
             order = "F" if fortran else "C"
+            if min(shape, default=0) < 0 or math.prod(shape) > info.file_size:
+                raise ValueError(f"an array of shape {shape} is cut off")
             if math.prod(shape) == 0:
                 return np.zeros(shape, kind)
             return np.memmap(self._path, kind, "r", file.tell(), shape, order)
 
     def _read(self, file: BinaryIO, size: int, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         shape, fortran, kind = _header(file)
-        if math.prod(shape) * kind.itemsize > min(size, MAX_BYTES):
+        if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > min(size, MAX_BYTES):
             raise ValueError(f"an array of shape {shape} is too large, or cut off")
         if fortran or not shape or math.prod(shape) == 0:
             whole = np.frombuffer(_exactly(file, math.prod(shape) * kind.itemsize), kind)

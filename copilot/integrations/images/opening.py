@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from copilot.errors import InputError, NotFoundError
@@ -13,7 +12,16 @@ from copilot.integrations.images.base import ImageSet, Task
 from copilot.integrations.images.boxes import not_this_task
 from copilot.integrations.images.coco import CocoImages, find_annotations
 from copilot.integrations.images.custom import open_function
-from copilot.integrations.images.files import find_split, has_image_ending, is_folder, listed, refuse_splits
+from copilot.integrations.images.files import (
+    NoSplitsError,
+    are_splits,
+    find_split,
+    folders_in,
+    has_image_ending,
+    is_folder,
+    listed,
+    refuse_splits,
+)
 from copilot.integrations.images.folder import ImageFolder, class_folders
 from copilot.integrations.images.manifest import ImageManifest
 from copilot.integrations.images.masks import MaskFolder
@@ -26,6 +34,7 @@ FORMS = (
     "data.yaml, a folder with images and labels or masks, dvc:REV:PATH, mlflow:RUN_ID#CONTEXT or module:function; "
     "#SPLIT chooses a split."
 )
+_FILES = (".csv", ".tsv", ".npz", ".json", ".yaml", ".yml")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -53,13 +62,13 @@ def open_images(
     ``DIR`` with images, labels   YOLO without its settings file; ``#val`` takes ``images/val``
     ``DIR`` with images, masks    masks of the same names (segmentation); ``#val`` as above
     ``dvc:REV:PATH``              one sub-folder per class in a tracked folder as a revision had it; without PATH
-                                  the folder that the settings name
+                                  the folder that the settings name; ``#val`` as above
     ``mlflow:RUN_ID#CONTEXT``     a dataset input of a run whose source is a path here
     ``module:function``           what a function of your own returns, where ``images.allow_functions`` is on
     ============================  ==================================================================================
 
     A ``#`` that is part of an existing path is no mark. ``val`` finds ``valid``, ``validation`` and the like.
-    The text and the settings are all that another process needs to open the same images.
+    The text, the settings and the working folder are all that another process needs to open the same images.
 
     Parameters
     ----------
@@ -78,7 +87,10 @@ def open_images(
     """
     if not named.strip():
         raise InputError("No images were named.", FORMS)
-    found = _opened(named, images, dvc or DvcSettings(), mlflow or MlflowSettings(), task)
+    try:
+        found = _opened(named, images, dvc or DvcSettings(), mlflow or MlflowSettings(), task)
+    except NoSplitsError as error:  # a plain one, which other processes know by its name
+        raise InputError(error.message, error.hint) from error
     if task is not None and found.task != task:
         raise not_this_task(clean_text(named), found.task, task)
     return found
@@ -111,8 +123,12 @@ def open_path(named: str, task: Task | None = None) -> ImageSet:
     if kind == ".npz":
         return open_npz(path, split)
     if kind == ".json":
+        if split is not None:
+            raise NoSplitsError(
+                f"{clean_text(path)} is one split, so that it takes no #{clean_text(split, 40)}.", FORMS
+            )
         return CocoImages(path, _coco_task(task))
-    if is_yolo_config(place):
+    if kind in (".yaml", ".yml"):
         return YoloImages(path, split)
     raise InputError(f"{clean_text(path)} is a {kind or 'file without an ending'}, no set of images.", FORMS)
 
@@ -139,7 +155,7 @@ def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
     if (annotations := find_annotations(folder, split)) is not None:
         return CocoImages(annotations, _coco_task(task))
     config = folder / "data.yaml"
-    if config.is_file() and (split or not {"images", "labels"} <= set(inner)):
+    if (split or not {"images", "labels"} <= set(inner)) and is_yolo_config(config):
         return YoloImages(config, split)
     for parts, opener in ((("images", "masks"), MaskFolder), (("images", "labels"), YoloImages)):
         if set(parts) <= set(inner):
@@ -147,7 +163,8 @@ def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
     if split is not None:
         found = find_split(split, inner)
         if found is None:
-            raise InputError(
+            kind = InputError if any(are_splits([name]) for name in inner) else NoSplitsError
+            raise kind(
                 f"{clean_text(path)} has no folder for {clean_text(split, 40)}.",
                 f"It holds: {listed(inner) or 'none'}.",
             )
@@ -156,14 +173,14 @@ def _of_folder(path: str, split: str | None, task: Task | None) -> ImageSet:
 
 
 def _of_classes(path: str, folder: Path, inner: list[str]) -> ImageSet:
-    if any(class_folders(folder / name) for name in inner):  # else they are classes of those names
+    if are_splits(inner) and any(folders_in(folder / name) for name in inner):  # else they are classes of those names
         refuse_splits(inner, clean_text(path))
-    tables = sorted(name for name in os.listdir(folder) if name.lower().endswith((".csv", ".tsv", ".npz", ".json")))
     try:
         return ImageFolder(path)
     except NotFoundError:
         raise
     except InputError as error:
+        tables = sorted(name for name in os.listdir(folder) if name.lower().endswith(_FILES))
         loose = sum(map(has_image_ending, os.listdir(folder)))
         there = f"{len(inner)} folders ({listed(inner, 5)})" if inner else "no folders"
         there += f", {loose} images without a class" * bool(loose)
@@ -178,10 +195,11 @@ def _coco_task(task: Task | None) -> Task:
 def _of_dvc(named: str, settings: DvcSettings) -> ImageSet:
     from copilot.integrations.images.dvc_images import DvcImages
 
-    _, rev, path = [*named.split(":", 2), ""][:3]
+    _, rev, place = [*named.split(":", 2), ""][:3]
+    path, _, split = place.partition("#")
     if not rev:
         raise InputError(f"{clean_text(named)} names no revision.", "Write dvc:REV:PATH, such as dvc:v1:data/images.")
-    return DvcImages(rev, path, settings)
+    return DvcImages(rev, path, settings, split or None)
 
 
 def _of_mlflow(named: str, settings: MlflowSettings, task: Task | None) -> ImageSet:
@@ -189,15 +207,7 @@ def _of_mlflow(named: str, settings: MlflowSettings, task: Task | None) -> Image
 
     run_id, mark, context = named.removeprefix("mlflow:").partition("#")
     path, logged = input_path(run_id, context if mark else None, settings)
-    return _first_that_opens([lambda: open_path(f"{path}#{logged}", task), lambda: open_path(path, task)])
-
-
-def _first_that_opens(tries: list[Callable[[], ImageSet]]) -> ImageSet:
-    """A source may be a whole data set, of which the context names the split, or that split alone."""
-    *first, last = tries
-    for opener in first:
-        try:
-            return opener()
-        except InputError:
-            continue
-    return last()
+    try:
+        return open_path(f"{path}#{logged}", task)
+    except NoSplitsError:  # the source is that split alone
+        return open_path(path, task)

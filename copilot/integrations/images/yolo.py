@@ -13,6 +13,7 @@ import yaml
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.boxes import BoxedImages, clip_boxes
 from copilot.integrations.images.files import (
+    NoSplitsError,
     file_stamp,
     find_split,
     folders_in,
@@ -60,7 +61,7 @@ class YoloImages(BoxedImages):
         if config is None:
             root = self.path
             pairs = list(_of_folder(root / "images", split, shown))
-            config = next((_config(f, shown) for f in _settings_near(root) if f.is_file()), None)
+            config = next((_config(f, shown) for f in _settings_near(root) if is_yolo_config(f)), None)
         else:
             root = _root(self.path, config)
             pairs = list(_of_config(root, config, split, shown, notes))
@@ -90,7 +91,11 @@ class YoloImages(BoxedImages):
 
 
 def is_yolo_config(path: Path) -> bool:
-    return path.suffix.lower() in (".yaml", ".yml")
+    """Whether a file is a data.yaml: one that names classes."""
+    try:
+        return path.is_file() and bool(_config(path, path.name))
+    except InputError:
+        return False
 
 
 def _config(path: Path, shown: str) -> dict[str, Any]:
@@ -152,7 +157,10 @@ def _of_folder(folder: Path, split: str | None, shown: str, root: Path | None = 
     if split is not None:
         found = find_split(split, inner)
         if found is None:
-            raise InputError(f"{shown} has no split {clean_text(split, 40)} in images.", f"It has: {listed(inner)}.")
+            kind = InputError if inner else NoSplitsError
+            raise kind(
+                f"{shown} has no split {clean_text(split, 40)} in images.", f"It has: {listed(inner) or 'none'}."
+            )
         folder = folder / found
     for name in image_files(folder):
         yield str(folder / name), _name(root, str(folder / name)) if root else name

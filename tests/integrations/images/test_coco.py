@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from copilot.errors import InputError, NotFoundError
+from copilot.errors import InputError, MissingExtraError, NotFoundError
 from copilot.integrations.images.coco import CocoImages, find_annotations
 from copilot.integrations.images.coco_masks import instance_mask
 
@@ -200,6 +201,23 @@ def test_random_run_lengths_agree_with_pycocotools():
 def test_segmentations_that_do_not_fit_are_refused(segmentation):
     with pytest.raises((ValueError, TypeError)):
         instance_mask(segmentation, 20, 10)
+
+
+def test_an_object_that_cannot_be_drawn_counts_as_no_class(tmp_path):
+    broken = {"size": [10, 20], "counts": [7]}
+    images = CocoImages(write(tmp_path, [image(1)], [thing(1, 7, [2, 1, 3, 2], segmentation=broken)]), "segmentation")
+    for _ in range(2):
+        mask = images.mask(0)
+        assert (mask[1:3, 2:5] == 255).all()
+        assert (mask == 255).sum() == 6
+    assert images.notes == ("An object in 1.png has run lengths of 7 pixels for 200; its box counts as no class.",)
+
+
+def test_polygons_need_the_extra_and_run_lengths_do_not(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(MissingExtraError, match=r"mlops-copilot\[coco\]"):
+        instance_mask([[0, 0, 5, 0, 5, 5]], 20, 10)
+    assert instance_mask({"size": [10, 20], "counts": [0, 200]}, 20, 10).all()
 
 
 def test_polygons_far_outside_are_drawn_at_the_edge():

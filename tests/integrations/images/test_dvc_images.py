@@ -48,6 +48,17 @@ def test_a_revision_is_read_without_checking_it_out(project):
     assert fingerprint(project) == before
 
 
+def test_splits_are_named_and_not_taken_for_classes(project):
+    settings = DvcSettings(repo=str(project))
+    with pytest.raises(InputError, match="holds splits: train"):
+        DvcImages("v1", "images", settings)
+    split = DvcImages("v1", "images", settings, "training")
+    assert split.names == DvcImages("v1", "images/train", settings).names
+    with pytest.raises(InputError, match="no folder for val") as caught:
+        DvcImages("v1", "images", settings, "val")
+    assert caught.value.hint == "It holds: train."
+
+
 def test_the_stamp_is_the_content(project):
     first = DvcImages("v1", "images/train", DvcSettings(repo=str(project)))
     assert first.fingerprint() == DvcImages("v1^{commit}", "images/train", DvcSettings(repo=str(project))).fingerprint()

@@ -80,6 +80,8 @@ def test_coloured_and_broken_masks(tmp_path):
     assert images.notes == ("1 masks cannot be read: a.png.",)
     with pytest.raises(InputError, match="coloured"):
         images.mask(0)
+    assert images.sample().tolist() == [1]
+    assert "coloured" in images.skipped["a.jpg"]
 
 
 def test_folders_that_are_missing_or_do_not_match(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -64,6 +65,22 @@ def test_a_context_leads_to_the_images(log, tmp_path):
     assert "set-0 (training), set-1 (validation)" in caught.value.hint
     with pytest.raises(InputError, match="several datasets"):
         input_path(run, None, settings)
+
+
+def test_another_split_is_never_taken_for_the_one_that_was_logged(log, tmp_path):
+    settings, logged = log
+    put(tmp_path / "only" / "train")
+    table = tmp_path / "list.csv"
+    table.write_text("path,label,split\nonly/train/cat/1.png,cat,train\n")
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    np.savez(tmp_path / "split.npz", x_train=pixels, y_train=[0, 1])
+    np.savez(tmp_path / "plain.npz", x=pixels, y=[0, 1])
+    for place, line in ((tmp_path / "only", "no folder for"), (table, "no rows of"), (tmp_path / "split.npz", "split")):
+        run = logged(("validation", json.dumps({"path": str(place)})))
+        with pytest.raises(InputError, match=line):
+            open_images(f"mlflow:{run}", images=ImagesSettings(), mlflow=settings)
+    run = logged(("validation", json.dumps({"path": str(tmp_path / "plain.npz")})))
+    assert len(open_images(f"mlflow:{run}", images=ImagesSettings(), mlflow=settings)) == 2
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,9 @@ def test_each_form_is_told_from_what_is_there(tmp_path):
     assert opened(f"{tmp_path}/coco", task="segmentation").class_names == ("background", "a")
     with pytest.raises(InputError, match="labels for detection, not for classification"):
         opened(f"{tmp_path}/coco", task="classification")
+    with pytest.raises(InputError, match="takes no #val") as caught:
+        opened(f"{tmp_path}/coco/annotations/instances_val2017.json#val")
+    assert type(caught.value) is InputError
     with pytest.raises(InputError, match="not for segmentation"):
         opened(f"{tmp_path}/yolo#val", task="segmentation")
 
@@ -98,6 +101,12 @@ def test_hidden_files_are_no_images(tmp_path):
         tmp_path, "cat/1.png", "cat/._1.png", "cat/.ipynb_checkpoints/1.png", "__MACOSX/cat/1.png", "cat/__MACOSX/2.png"
     )
     assert opened(tmp_path).names == ("cat/1.png",)
+
+
+def test_settings_of_something_else_do_not_make_a_folder_yolo(tmp_path):
+    put(tmp_path, "cat/1.png")
+    (tmp_path / "data.yaml").write_text("stages: [train]")
+    assert opened(tmp_path).class_names == ("cat",)
 
 
 def test_what_was_found_is_said(tmp_path):
