@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -54,6 +55,12 @@ class Batches:
         if self.split.predictions is not None:
             batch["predictions"] = [prediction for _, prediction in sides]
         return batch
+
+
+def shown_names(names: Sequence[str]) -> list[str]:
+    """The report does not escape names, so they lose what HTML gives a meaning, and stay distinct."""
+    plain = [re.sub(r"[<>&\"'`]", "_", name) for name in names]
+    return [f"{name} ({i})" if plain.count(name) > 1 else name for i, name in enumerate(plain)]
 
 
 def _classification(split: Split, row: int, _: tuple[int, int]) -> tuple[int, np.ndarray | None]:

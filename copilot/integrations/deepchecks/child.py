@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from copilot.errors import InputError, MissingExtraError
-from copilot.integrations.deepchecks.batches import TASKS
+from copilot.integrations.deepchecks.batches import NO_CLASS, TASKS
 from copilot.integrations.deepchecks.catalogue import NEED_PREDICTIONS
 from copilot.integrations.deepchecks.outcomes import outcomes_of
 from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
@@ -159,7 +159,8 @@ def _renamed(given: Predictions, rows: np.ndarray, names: tuple[str, ...]) -> Pr
         for own in boxes:
             own[:, 0] = numbers[own[:, 0].astype(int)]
     if given.masks is not None:
-        table = np.full(256, 255, np.uint8)
+        same = np.array_equal(numbers, np.arange(len(numbers)))  # the usual case, and masks are large
+        table = np.full(256, NO_CLASS, np.uint8)
         table[: len(numbers)] = numbers
-        masks = [table[given.masks[row]] for row in rows]
+        masks = [given.masks[row] if same else table[given.masks[row]] for row in rows]
     return Predictions(given.task, names, given.indices[rows], given.labels[rows], probabilities, boxes, masks)

@@ -67,18 +67,27 @@ class OverfittingAnalysis(TrainTestCheck):
         Classes with fewer samples in a split are left out.
     alpha : float, default 0.05
         Share of intervals that may miss.
+    min_score : float, default 0.3
+        Of detection: boxes with a lower score do not count, as in Deepchecks' confusion matrix.
     n_samples : int, optional
         Images of a split to use; default: all.
     """
 
-    def __init__(self, min_samples: int = 10, alpha: float = 0.05, n_samples: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        min_samples: int = 10,
+        alpha: float = 0.05,
+        min_score: float = 0.3,
+        n_samples: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.min_samples, self.alpha, self.n_samples = min_samples, alpha, n_samples
+        self.min_samples, self.alpha, self.min_score, self.n_samples = min_samples, alpha, min_score, n_samples
 
     def initialize_run(self, context: Any) -> None:
         """Forget earlier runs."""
         context.assert_task_type(*_BY_TASK)
-        if not (context.train.has_labels and context.train.has_predictions and context.test.has_predictions):
+        if not all(data.has_labels and data.has_predictions for data in (context.train, context.test)):
             raise DeepchecksNotSupportedError("Check needs labels and predictions of both datasets")
         self._seen: dict[Any, dict[str, list[tuple[np.ndarray, np.ndarray]]]] = {k: defaultdict(list) for k in _SIDES}
 
@@ -92,6 +101,7 @@ class OverfittingAnalysis(TrainTestCheck):
         elif context.task_type == TaskType.OBJECT_DETECTION:
             for boxes, objects in zip(given, labels, strict=True):
                 boxes, objects = boxes.reshape(-1, 6), objects.reshape(-1, 5)
+                boxes = boxes[boxes[:, 4] >= self.min_score]
                 seen["recall"].append((objects[:, 0].astype(int), objects_found(boxes, objects)))
                 seen["confidence"].append((boxes[:, 5].astype(int), boxes[:, 4]))
         else:

@@ -17,7 +17,7 @@ from deepchecks.vision.base_checks import SingleDatasetCheck
 
 from copilot.errors import InputError
 from copilot.integrations.deepchecks import shims
-from copilot.integrations.deepchecks.batches import NO_CLASS_NAME, TASKS, Batches
+from copilot.integrations.deepchecks.batches import NO_CLASS_NAME, TASKS, Batches, shown_names
 from copilot.integrations.deepchecks.making import made
 from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
 from copilot.utils.supervise import Progress
@@ -85,12 +85,6 @@ def _vision_data(split: Split, name: str, told: _Counter) -> VisionData:
     except DeepchecksBaseError as error:
         message = f"Deepchecks cannot read the {name} images and their labels: {_first_line(error)}"
         raise InputError(message, "See that labels and predictions have the form that their task needs.") from error
-
-
-def shown_names(names: Sequence[str]) -> list[str]:
-    """The report does not escape names, so they lose what HTML gives a meaning, and stay distinct."""
-    plain = [re.sub(r"[<>&\"'`]", "_", name) for name in names]
-    return [f"{name} ({i})" if plain.count(name) > 1 else name for i, name in enumerate(plain)]
 
 
 def _check_run(split: str, result: Any, train: Split) -> CheckRun:

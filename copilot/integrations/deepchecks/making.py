@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from deepchecks.vision import checks
@@ -54,33 +55,33 @@ def _made(name: str, own: Mapping[str, Any], task: str, grey: bool) -> Any:
         usual["scorers"] = _SCORES[task]
     for parameter in own:
         _must_be_known(parameter, {*known, "n_samples"}, f"deepchecks.suites: {name} has no parameter")
-    return _tried(lambda: kind(**{**usual, **own}), f"deepchecks.suites: {name}")
+    return _tried(partial(kind, **{**usual, **own}), f"deepchecks.suites: {name}")
 
 
 def _with_conditions(check: Any, thresholds: Mapping[str, Mapping[str, Any]]) -> Any:
     name = type(check).__name__
-    usual = CONDITIONS.get(name)
-    wanted: dict[str, dict[str, Any]] = {usual: {}} if usual else {}
     own = {key.removeprefix(_PREFIX): getattr(check, key) for key in dir(check) if key.startswith(_PREFIX)}
-    parameters = {condition: _parameters(method) for condition, method in own.items()}
-    place = f"deepchecks.thresholds: {name}"
-    for key, value in thresholds.get(name, {}).items():
-        if key in own:
-            values = value if isinstance(value, Mapping) else {parameters[key][0]: value}
-            wanted.setdefault(key, {}).update(values)
-            continue
-        holders = [usual] if usual and key in parameters[usual] else [c for c in own if key in parameters[c]]
-        _must_be_known(
-            key,
-            {*own, *(parameters[usual] if usual else ())} | ({key} if len(holders) == 1 else set()),
-            f"{place} has no condition or limit",
-        )
-        wanted.setdefault(holders[0], {})[key] = value
-    for condition, values in wanted.items():
-        for parameter in values:
-            _must_be_known(parameter, parameters[condition], f"{place}: {condition} has no limit")
-        _tried(lambda: own[condition](**values), f"{place}: {condition}")  # noqa: B023 - called at once
+    limits = {condition: _parameters(method) for condition, method in own.items()}
+    for condition, values in _wanted(name, limits, thresholds.get(name, {})).items():
+        for limit in values:
+            _must_be_known(limit, limits[condition], f"deepchecks.thresholds: {name}: {condition} has no limit")
+        _tried(partial(own[condition], **values), f"deepchecks.thresholds: {name}: {condition}")
     return check
+
+
+def _wanted(name: str, limits: Mapping[str, list[str]], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Conditions of a check with their limits: the usual one, changed by limits that are given, and those named."""
+    usual = CONDITIONS.get(name)
+    found: dict[str, dict[str, Any]] = {usual: {}} if usual else {}
+    for key, value in given.items():
+        if key in limits:
+            found.setdefault(key, {}).update(value if isinstance(value, Mapping) else {limits[key][0]: value})
+        elif usual and key in limits[usual]:
+            found[usual][key] = value
+        else:
+            known = [*limits, *(limits[usual] if usual else ())]
+            _must_be_known(key, known, f"deepchecks.thresholds: {name} has no condition or limit")
+    return found
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

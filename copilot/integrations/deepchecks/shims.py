@@ -1,4 +1,6 @@
-"""What Deepchecks 0.19 needs to run here: names that NumPy 2 dropped, and sizes of objects that a set does not have."""
+"""What Deepchecks 0.19 needs to run here: names that NumPy 2 dropped, places that pandas 3 no longer takes for labels,
+and sizes of objects that a set does not have.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from deepchecks.core import ConditionCategory, ConditionResult
 from deepchecks.vision.checks import MeanAveragePrecisionReport, MeanAverageRecallReport
 from deepchecks.vision.metrics_utils import ObjectDetectionAveragePrecision
 
@@ -21,6 +24,8 @@ def install() -> None:
     _wrap(ObjectDetectionAveragePrecision, "get_classes_scores_at", _nan_for_no_object)
     for check in (MeanAveragePrecisionReport, MeanAverageRecallReport):
         _wrap(check, "compute", _without_empty_rows)
+    MeanAveragePrecisionReport.add_condition_mean_average_precision_greater_than = _lowest_score_greater_than
+    MeanAverageRecallReport.add_condition_test_average_recall_greater_than = _lowest_score_greater_than
 
 
 def _wrap(owner: type, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -52,3 +57,15 @@ def _without_empty_rows(compute: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return computed
+
+
+def _lowest_score_greater_than(self: Any, min_score: float) -> Any:
+    """Add condition: the lowest score of the table is greater. Theirs looks it up by place, a KeyError in pandas 3."""
+
+    def judged(table: Any) -> ConditionResult:
+        scores = table.stack()
+        (area, column), score = scores.idxmin(), scores.min()
+        category = ConditionCategory.PASS if score > min_score else ConditionCategory.FAIL
+        return ConditionResult(category, f"Found lowest score of {score:.3g} for area {area} and {column}")
+
+    return self.add_condition(f"Scores are greater than {min_score:g}", judged)

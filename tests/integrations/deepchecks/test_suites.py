@@ -67,6 +67,7 @@ def made_cases(folder):
     limits = {
         "LabelDrift": {"max_allowed_numeric_score": 0.0},
         "MeanAverageRecallReport": {"test_average_recall_greater_than": 0.99},
+        "MeanAveragePrecisionReport": {"mean_average_precision_greater_than": 0.99, "min_score": 0.0},
         "overfitting_analysis": {"max_gap": 1.0, "confidence_gap_less_than": 0.9},
         "data_drift_detection": {"drift_less_than": {"max_ks": 1.0, "max_psi": 1e6}},
     }
@@ -229,9 +230,11 @@ def test_own_suites_and_limits_are_followed(answers):
         "test share of objects and boxes that match in place and class"
     ]
     assert loose["value"] > strict["value"]
-    recall = {o["code"]: o for o in answers["recall limits"]["outcomes"]}["OVF508"]
-    assert recall["state"] == "issue"
-    assert "greater than 0.99" in recall["summary"]
+    outcomes = {o["code"]: o for o in answers["recall limits"]["outcomes"]}
+    for code in ("OVF507", "OVF508"):
+        assert outcomes[code]["state"] == "issue"
+        assert "greater than 0.99" in outcomes[code]["summary"]
+        assert "greater than 0.3" not in outcomes[code]["summary"]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +262,27 @@ def test_the_report_fetches_nothing_and_runs_no_name(made):
     assert "red <b>" not in page
     assert "red _b_" in page
     assert re.search(r"Content-Security-Policy\"? content=\"default-src 'none'", page)
-    assert not re.search(
-        r"<(?:script|link|img|iframe|object|embed)\b[^>]*\b(?:src|href)\s*=\s*[\"']?\s*(?!data:)\S", page
-    )
+    assert not re.search(r"<(?:script|link|img|iframe|object|embed)\b[^>]*\b(?:src|href)\s*=\s*(?![\"']?data:)", page)
     assert not re.search(r"@import|url\(\s*[\"']?https?:", page.partition("<body")[0])
+
+
+def test_the_catalogue_is_that_of_the_installed_deepchecks(answers):
+    installed = answers["installed"]
+    assert set(installed["checks"]) == set(CHECKS) - set(CUSTOM_CHECKS.values())
+    for suite, checks in installed["suites"].items():
+        assert set(checks) == set(SUITES[suite])
+    theirs, ours = installed["suites"]["full"], installed["ours"]
+    assert theirs.pop("ImageDatasetDrift") == []
+    assert ours.pop("ImageDatasetDrift") == ["Drift score is less than 0.1"]
+    assert ours == theirs
+
+
+def test_our_checks_run_in_a_plain_suite_of_deepchecks(answers):
+    plain = answers["plain"]
+    assert plain["conditions"] == {"OverfittingAnalysis": ["FAIL", "PASS"], "DataDriftDetection": ["PASS"]}
+    whole = plain["gaps"][0]
+    assert (whole["Quantity"], whole["Class"], whole["train"], whole["test"]) == ("accuracy", "all classes", 1.0, 0.5)
+    assert "The gap of accuracy (all classes) is 0.5" in plain["details"]
+    assert {row["Quantity"] for row in plain["gaps"]} == {"accuracy", "loss", "confidence"}
+    assert plain["properties"][-1] == "Labels"
+    assert plain["hostile"] is False
