@@ -26,7 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._small_nets import Net, Pictures, cifar10, fit, flips_and_shifts, mnist, shifts
 from copilot.probes.base import Examined, Probed, Sample
-from copilot.probes.memorisation import Memorisation, _chosen, by_heart
+from copilot.probes.memorisation import Memorisation, by_heart, to_show
 
 MOST = 1000
 WRONG = 0.1
@@ -103,7 +103,7 @@ def wrong_labels(seed: int) -> tuple[float, float, float]:
         net.predict,
     )
     blind = Examined(of.train, of.val, of.class_names)
-    asked, unasked = (wrong[_chosen(by_heart(each), labels)].mean() for each in (of, blind))
+    asked, unasked = (wrong[to_show(by_heart(each), labels)].mean() for each in (of, blind))
     return float(wrong[of.train.correct].mean()), float(asked), float(unasked)
 
 

@@ -113,7 +113,9 @@ class Calibration(BaseProbe):
             return f"{on_val}, {points} too sure, but hardly less so on training: {on_train}. This is no overfitting."
         if val.over >= self.thresholds.over:
             return f"{on_val}; {val.n} images are too few to tell these {points} from none."
-        return f"{on_val}, within {limit} points; {on_train}."
+        if val.over < 0:
+            return f"{on_val}: {-val.over * 100:.1f} points too unsure rather than too sure; {on_train}."
+        return f"{on_val}: {points} too sure, within {limit}; {on_train}."
 
     def _evidence(
         self, examined: Examined, train: _Split, val: _Split, temperature: float | None, cooled: float

@@ -186,7 +186,7 @@ def _sheet(examined: Examined, code: str, progress: Progress) -> tuple[Picture, 
     if train.images is None:
         return ()
     scores = by_heart(examined, progress)
-    chosen = _chosen(scores, train.labels)
+    chosen = to_show(scores, train.labels)
     if not chosen:
         return ()
     captions = [
@@ -207,7 +207,7 @@ def _sheet(examined: Examined, code: str, progress: Progress) -> tuple[Picture, 
     return (picture,)
 
 
-def _chosen(scores: np.ndarray, labels: np.ndarray) -> list[int]:
+def to_show(scores: np.ndarray, labels: np.ndarray) -> list[int]:
     """The images of the highest scores above 0, few of each class so that one hard class does not fill the sheet."""
     chosen: list[int] = []
     shown: dict[int, int] = {}
