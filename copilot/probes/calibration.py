@@ -93,10 +93,10 @@ class Calibration(BaseProbe):
         temperature, cooled = best_temperature(examined.val, unknown)
         progress(0.6, "calibration error")
         evidence = self._evidence(examined, train, val, temperature, cooled)
-        text = f"{self._words(train, val, issue, high_enough)} {_mending(val, temperature, cooled)}"
+        words = (self._words(train, val, issue, high_enough), _mending(val, temperature, cooled), unknown_words)
         outcome = self.outcome(
             "issue" if issue else "passed",
-            " ".join(filter(None, (text, unknown_words))),
+            " ".join(filter(None, words)),
             severity=severity_of(val.over, t.medium, t.high) if issue else "none",
             confidence=confidence_from(math.log(max(val.over, 1e-3) / t.over)) if issue or not high_enough else 0.5,
             evidence=evidence,

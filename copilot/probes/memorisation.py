@@ -71,8 +71,8 @@ class Memorisation(BaseProbe):
     Networks Memorize and Why, NeurIPS 2020, arXiv:2008.03703, for memorising image by image; D. Arpit et al.,
     A Closer Look at Memorization in Deep Networks, ICML 2017, arXiv:1706.05394, for what is learned last. The limits
     are this project's own: `benchmarks/memorisation.py` finds areas of .47 to .53 on healthy networks, whose intervals
-    end by .56, and of .91 to .94 on networks trained far too long; with accuracy gaps of some 20 points, areas were
-    between .62 and .66.
+    end by .56, of .66 where accuracy falls by 25 points from training to validation, and of .91 to .94 on networks
+    trained far too long.
 
     When it is wrong: Validation images from another source have higher losses without any memorising. Near-duplicates
     across the splits hide it. The loss is a weak sign: attacks with reference models (N. Carlini et al.,
