@@ -93,10 +93,10 @@ class Calibration(BaseProbe):
         temperature, cooled = best_temperature(examined.val, unknown)
         progress(0.6, "calibration error")
         evidence = self._evidence(examined, train, val, temperature, cooled)
-        text = f"{self._words(train, val, issue, high_enough)} {_mending(val, temperature, cooled)}"
+        words = (self._words(train, val, issue, high_enough), _mending(val, temperature, cooled), unknown_words)
         outcome = self.outcome(
             "issue" if issue else "passed",
-            " ".join(filter(None, (text, unknown_words))),
+            " ".join(filter(None, words)),
             severity=severity_of(val.over, t.medium, t.high) if issue else "none",
             confidence=confidence_from(math.log(max(val.over, 1e-3) / t.over)) if issue or not high_enough else 0.5,
             evidence=evidence,
@@ -113,7 +113,9 @@ class Calibration(BaseProbe):
             return f"{on_val}, {points} too sure, but hardly less so on training: {on_train}. This is no overfitting."
         if val.over >= self.thresholds.over:
             return f"{on_val}; {val.n} images are too few to tell these {points} from none."
-        return f"{on_val}, within {limit} points; {on_train}."
+        if val.over < 0:
+            return f"{on_val}: {-val.over * 100:.1f} points too unsure rather than too sure; {on_train}."
+        return f"{on_val}: {points} too sure, within {limit}; {on_train}."
 
     def _evidence(
         self, examined: Examined, train: _Split, val: _Split, temperature: float | None, cooled: float

@@ -95,14 +95,11 @@ class ClassGap(BaseProbe):
                 ),
             )
         )
-        margin = max(
-            [whole.gap / self.thresholds.gap] * (counts or not sure) + [i.gap / self.thresholds.class_gap for i in sure]
-        )
         outcome = self.outcome(
             "issue" if counts or sure else "passed",
             text,
             severity=self._severity(whole, counts, sure),
-            confidence=confidence_from(math.log(max(margin, 1e-3))),
+            confidence=self._confidence(whole, counts, sure),
             evidence=self._evidence(examined, whole, sure or classes[:1]),
         )
         return Probed(outcome)
@@ -124,6 +121,13 @@ class ClassGap(BaseProbe):
     def _class_counts(self, item: _Gap) -> bool:
         t = self.thresholds
         return item.gap >= t.class_gap and item.interval[0] > t.sure_gap and item.p <= t.p
+
+    def _confidence(self, whole: _Gap, counts: bool, sure: list[_Gap]) -> float:
+        t = self.thresholds
+        if not counts and not sure and whole.gap >= t.gap:  # too few images to tell
+            return 0.5
+        beyond = [whole.gap / t.gap] if counts or not sure else []
+        return confidence_from(math.log(max(*beyond, *(item.gap / t.class_gap for item in sure), 1e-3)))
 
     def _severity(self, whole: _Gap, counts: bool, sure: list[_Gap]) -> Severity:
         t = self.thresholds

@@ -130,7 +130,7 @@ def _sheet(
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
     """The text in at most two lines that fit a cell; what does not fit is cut."""
     lines: list[str] = []
-    for word in _drawable(clean_text(text, 120)).split():
+    for word in _drawable(clean_text(text, 120)).replace(" %", "%").split():  # a lone "%" would start a line
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and font.getlength(longer) <= _CELL:
             lines[-1] = longer

@@ -94,7 +94,7 @@ class WeightSpectra(BaseProbe):
         text = (
             f"{int(over.sum())} of {n} layers have an alpha below {t.over_trained:g} (over-trained), "
             f"{int(under.sum())} above {t.under_trained:g} (under-trained); the mean is {fits.alphas.mean():.2f}. "
-            f"{'This is' if issue else 'Even so it is'} weak evidence: it says nothing about any image."
+            "Weak evidence either way: no image was looked at."
         )
         if issue:
             lowest = int(fits.alphas.argmin())

@@ -36,6 +36,12 @@ def test_over_confidence_on_both_splits_alike_is_no_overfitting():
     assert "This is no overfitting" in found.summary
 
 
+def test_a_model_that_is_too_unsure_passes_and_says_so():
+    found = probed(Calibration(), examined(split(200, 4, 0.95, 0.7), split(200, 4, 0.95, 0.7, seed=1))).outcome
+    assert found.state == "passed"
+    assert "points too unsure" in found.summary
+
+
 def test_a_calibrated_model_passes_and_its_error_is_that_of_chance():
     found = probed(Calibration(), examined(calibrated(3000, 0), calibrated(3000, 1))).outcome
     assert found.state == "passed"

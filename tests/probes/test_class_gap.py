@@ -31,6 +31,7 @@ def test_a_gap_on_few_images_is_not_told_from_none():
     found = outcome(examined(split(40, 2, 1.0, 0.9), split(40, 2, 0.875, 0.9)))
     assert found.state == "passed"
     assert "cannot tell" in found.summary
+    assert found.confidence == 0.5
 
 
 def test_the_one_bad_class_is_named():

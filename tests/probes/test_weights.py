@@ -36,7 +36,7 @@ def test_heavy_tails_are_low_severity_and_light_ones_pass(split_pair):
     assert heavy.value("lowest_alpha") == pytest.approx(1.5, abs=0.2)
     assert heavy.value("over_trained_layers") == 2
     assert heavy.confidence <= 0.5
-    assert "weak evidence" in heavy.summary
+    assert "Weak evidence" in heavy.summary
     assert light.state == "passed"
     assert light.value("mean_alpha") > 2
 
