@@ -219,7 +219,7 @@ def _summary(confirmed: Sequence[Effect], search: Search) -> str:
     also = f" Marks of {others} other class{'es' if others > 1 else ''} do so too." if others else ""
     return (
         f"The model goes by a mark of about {width} x {height} pixels in the {search.words(place)} of training images "
-        f"of {search.class_name(place)}: put into validation images of other classes, it raises the class "
-        f"from {percent(first.by_val)} to {percent(first.by_train)}, {low * 100:.0f} to {high * 100:.0f} points more than the "
-        f"same patch of validation images does.{also}"
+        f"of {search.class_name(place)}: put into validation images of other classes, it raises "
+        f"the class from {percent(first.by_val)} to {percent(first.by_train)}, {low * 100:.0f} to {high * 100:.0f} "
+        f"points more than the same patch of validation images does.{also}"
     )
