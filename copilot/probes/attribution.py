@@ -24,9 +24,7 @@ class AttributionThresholds(Thresholds):
 
     min_odds: float = Field(2.0, gt=1, description="Odds of a part's attribution over those of its area that count.")
     high_odds: float = Field(6.0, gt=1, description="Odds of high severity.")
-    min_fall: float = Field(
-        0.05, gt=0, lt=1, description="Fall by the strongest patch below which an image tells nothing."
-    )
+    min_fall: float = Field(0.02, gt=0, lt=1, description="Fall by the strongest patch below which no image is told.")
     significance: float = Field(0.01, gt=0, lt=1, description="Chance of a false alarm over all parts and classes.")
     min_images: int = Field(8, ge=3, description="Images of a class or a split below which nothing is told of it.")
     max_images: int = Field(120, ge=10, description="Images of each split that are covered patch by patch, at most.")
@@ -125,7 +123,7 @@ class Attribution(BaseProbe):
         if not measured:
             text = f"Covering a patch lowers no class by {percent(t.min_fall)} on enough images to tell where it looks."
             return self.outcome("not_applicable", text, evidence=evidence), None
-        found = sorted((x for x in measured if x.low_odds >= t.min_odds), key=lambda x: -x.low_odds)
+        found = sorted((x for x in measured if x.low_odds >= t.min_odds), key=lambda x: (-x.low_odds, x.label is None))
         if not found:
             most = max((x for x in measured if x.label is None), key=lambda x: x.odds, default=measured[0])
             text = f"The model looks where images show something: {_words(most, examined)}."

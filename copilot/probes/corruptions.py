@@ -103,21 +103,29 @@ def _jpeg(images: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarra
     """Small images are one long file, since most of the time goes into opening it; alpha stays."""
     out = images.copy()
     colours = np.ascontiguousarray(images[..., : min(images.shape[3], 3)])
-    strip = max(1, _STRIP // (images.shape[1] + 2 * _BLOCK)) if images[0, ..., 0].size <= _SMALL else 1
+    if images[0, ..., 0].size > _SMALL:
+        for i, image in enumerate(colours):
+            out[i, ..., : colours.shape[3]] = _through_jpeg(image, _JPEG[level])
+        return out
+    strip = max(1, _STRIP // (images.shape[1] + 2 * _BLOCK))
     for i in range(0, len(images), strip):
-        out[i : i + strip, ..., : colours.shape[3]] = _through_jpeg(colours[i : i + strip], _JPEG[level])
+        out[i : i + strip, ..., : colours.shape[3]] = _below_one_another(colours[i : i + strip], _JPEG[level])
     return out
 
 
-def _through_jpeg(images: np.ndarray, quality: int) -> np.ndarray:
-    """Images below one another, each filled up with its last row and column so that no block holds parts of two."""
-    n, h, w, c = images.shape
-    rows, columns = _BLOCK * (h // _BLOCK + 1) - h, -w % _BLOCK
-    padded = np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge") if n > 1 else images
-    long = padded.reshape(-1, *padded.shape[2:])
-    _, file = cv2.imencode(".jpg", long, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    read = cv2.imdecode(file, cv2.IMREAD_GRAYSCALE if c == 1 else cv2.IMREAD_COLOR)
-    return read.reshape(padded.shape)[:, :h, :w]
+def _below_one_another(images: np.ndarray, quality: int) -> np.ndarray:
+    """Each with its edge repeated around it, so that no block and no smoothing of colours mixes two images."""
+    _, h, w, _ = images.shape
+    top, sides = _BLOCK // 2, -w % _BLOCK
+    bottom = -(top + h + 2) % _BLOCK + 2
+    padded = np.pad(images, ((0, 0), (top, bottom), (0, sides), (0, 0)), mode="edge")
+    return _through_jpeg(padded.reshape(-1, *padded.shape[2:]), quality).reshape(padded.shape)[:, top : top + h, :w]
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    _, file = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    read = cv2.imdecode(file, cv2.IMREAD_GRAYSCALE if image.shape[2] == 1 else cv2.IMREAD_COLOR)
+    return read.reshape(image.shape)
 
 
 def _shift(images: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ from copilot.probes.base import Examined, Sample, Steps
 from copilot.probes.patches import FEW, Place, looks, sizes_for, standing_out, suspects
 from copilot.probes.samples import class_word
 
+SCREENED_PIXELS = 30_000_000  # of each split: six hundred images of 224 pixels
 RIM = 8  # four corners and the middles of four edges
 
 
@@ -95,8 +96,8 @@ class Search:
     def places(self) -> list[Place]:
         """The suspects of the first half, and the corners of the classes that are most suspect."""
         train, val = self.examined.train, self.examined.val
-        rows = self.rng.permutation(self.halves[0][0])[: self.most_screened]
-        others = self.rng.permutation(len(val))[: self.most_screened]
+        most = min(self.most_screened, max(SCREENED_PIXELS // val.images[0, ..., 0].size, 100))
+        rows, others = self.rng.permutation(self.halves[0][0])[:most], self.rng.permutation(len(val))[:most]
         found = suspects(
             train.images[rows],
             train.labels[rows],
