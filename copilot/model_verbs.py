@@ -99,9 +99,9 @@ class ModelVerbs(GroupVerbs):
 
     def suites(self) -> tuple[str, ...]:
         """Names of the Deepchecks suites that `validate` runs."""
-        from copilot.integrations.deepchecks.catalogue import SUITES
+        from copilot.integrations.deepchecks.plan import suite_names
 
-        return tuple(dict.fromkeys([*SUITES, *self.settings.deepchecks.suites]))
+        return tuple(suite_names(self.settings.deepchecks))
 
     @cached_property
     def probes(self) -> list[Probe]:

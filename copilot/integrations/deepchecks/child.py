@@ -124,7 +124,7 @@ def _split(images: ImageSet, given: Predictions | None, names: tuple[str, ...], 
         indices=indices[order],
         class_names=names,
         class_numbers=np.array([names.index(name) for name in images.class_names], dtype=np.int64),
-        predictions=None if rows is None else _renamed(given, rows[order], names),
+        predictions=None if rows is None else given.chosen(rows[order], names),
         grey=grey,
         pixels=pixels,
     )
@@ -144,23 +144,3 @@ def _look(images: ImageSet, indices: np.ndarray) -> tuple[int, bool, int]:
     if first is None:
         raise InputError(f"The images in {images.origin} are all black.", "Pass images with something on them.")
     return first, grey, pixels
-
-
-def _renamed(given: Predictions, rows: np.ndarray, names: tuple[str, ...]) -> Predictions:
-    """Some rows of the predictions, their classes counted by `names`; a class the model lacks gets probability 0."""
-    numbers = np.array([names.index(name) for name in given.class_names], dtype=np.int64)
-    probabilities, boxes, masks = None, None, None
-    if given.probabilities is not None:
-        known = given.probabilities[rows]
-        probabilities = np.zeros((len(rows), len(names)))
-        probabilities[:, numbers[: known.shape[1]]] = known
-    if given.boxes is not None:
-        boxes = [given.boxes[row].reshape(-1, 6).copy() for row in rows]
-        for own in boxes:
-            own[:, 0] = numbers[own[:, 0].astype(int)]
-    if given.masks is not None:
-        same = np.array_equal(numbers, np.arange(len(numbers)))  # the usual case, and masks are large
-        table = np.full(256, NO_CLASS, np.uint8)
-        table[: len(numbers)] = numbers
-        masks = [given.masks[row] if same else table[given.masks[row]] for row in rows]
-    return Predictions(given.task, names, given.indices[rows], given.labels[rows], probabilities, boxes, masks)
