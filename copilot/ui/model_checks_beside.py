@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from copilot.core.findings import Analysis, Evidence, Finding
@@ -11,7 +10,8 @@ from copilot.reporting.palette import SEVERITY_STYLES, STATE_STYLES
 from copilot.reporting.words import (
     capital,
     citation_label,
-    evidence_in_full,
+    evidence_interval,
+    evidence_value,
     number,
     severity_label,
     state_label,
@@ -71,7 +71,12 @@ def beside(here: Analysis, there: Analysis) -> list[Beside]:
     """A row a finding of either side: those whose state changed, then those whose number changed, then the rest."""
     ours, theirs = ({f.code: f for f in of_checks(side)} for side in (here, there))
     rows = [_row(ours.get(c), theirs.get(c), here, there) for c in sorted(ours.keys() | theirs.keys())]
-    return sorted(rows, key=lambda row: (not row.moved, row.better is None or not row.sure, row.better is None))
+    return sorted(rows, key=_attention)
+
+
+def _attention(row: Beside) -> tuple[bool, ...]:
+    """What moved, then what only one side has, then numbers that differ for sure, then those that may."""
+    return (not row.moved, row.change == "same", not row.sure, row.better is None, row.difference in ("", "same"))
 
 
 def measured(analysis: Analysis, code: str, name: str) -> Evidence | None:
@@ -137,11 +142,10 @@ def _main_numbers(
         [e for i in f.evidence if (e := known.get(i)) and _is_number(e)] if f else []
         for f, known in ((ours, here.evidence_by_id()), (theirs, there.evidence_by_id()))
     )
-    same: Callable[[Evidence], tuple] = lambda e: (e.name, e.quantity, e.unit)  # noqa: E731 - used twice, right here
-    by_name = {same(e): e for e in reversed(yours)}
+    by_name = {(e.name, e.quantity, e.unit): e for e in reversed(yours)}
     for item in mine:
-        if same(item) in by_name:
-            return item, by_name[same(item)]
+        if other := by_name.get((item.name, item.quantity, item.unit)):
+            return item, other
     return (mine[0] if mine else None), (yours[0] if yours and not mine else None)
 
 
@@ -151,8 +155,8 @@ def _numbers(ours: Evidence | None, theirs: Evidence | None) -> dict:
         return {}
     told = {
         "number": capital(citation_label(shown)),
-        "number_here": evidence_in_full(ours) if ours else "",
-        "number_there": evidence_in_full(theirs) if theirs else "",
+        "number_here": _short(ours) if ours else "",
+        "number_there": _short(theirs) if theirs else "",
     }
     if ours is None or theirs is None:
         return told
@@ -162,6 +166,12 @@ def _numbers(ours: Evidence | None, theirs: Evidence | None) -> dict:
     if differs and more is not None:
         told |= {"better": (ours.value > theirs.value) == more, "sure": _apart(ours, theirs)}  # type: ignore[operator]
     return told
+
+
+def _short(evidence: Evidence) -> str:
+    """The value with its interval as a cell of a table has room for."""
+    ends = evidence_interval(evidence).removeprefix("between ").replace(" and ", " to ")
+    return f"{evidence_value(evidence)} ({ends})" if ends else evidence_value(evidence)
 
 
 def _more_is_better(name: str) -> bool | None:

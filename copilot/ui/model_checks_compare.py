@@ -27,6 +27,16 @@ _ASKED = (
     ("suite", "suite"),
     ("probes", "probes"),
 )
+_WIDTHS = {
+    "Finding": 190,
+    "Change": 115,
+    "Better or worse": 165,
+    "Here": 125,
+    "There": 125,
+    "Number": 150,
+    "Number here": 180,
+    "Number there": 180,
+}
 _ROW_PX, _MOST_ROWS = 35, 16
 
 
@@ -35,7 +45,7 @@ def compared(job: Job, here: Analysis, other: Job, there: Analysis) -> None:
     ours, theirs = plain(checked_name(job), 80), plain(checked_name(other), 80)
     rows = beside(here, there)
     st.subheader("Compared", anchor=False)
-    st.markdown(f"**{_in_words(rows)}** {ours} against {theirs}.")
+    st.markdown(f"**{_in_words(rows)}** Here: {ours}. There: {theirs}.")
     if differing := _differently_asked(job, other):
         st.caption(
             f":material/info: They were asked differently: other {differing}. Read the numbers with that in mind."
@@ -103,14 +113,12 @@ def _table(rows: list[Beside]) -> None:
     dark = st.context.theme.type == "dark"
     good, bad = STATE_STYLES["passed"], SEVERITY_STYLES["high"]
     colours = [_colour(row, good, bad, dark) for row in rows]
-    styled = frame.style.apply(lambda _: colours, subset=["Number, change"])
-    frame_width = {"Finding": 210, "Change": 140, "Here": 130, "There": 130, "Number": 190, "Number, change": 160}
+    styled = frame.style.apply(lambda _: colours, subset=["Better or worse"])
     st.dataframe(
         styled,
         hide_index=True,
         column_config={
-            name: st.column_config.TextColumn(width=frame_width.get(name, 190), pinned=name == "Finding")
-            for name in frame
+            name: st.column_config.TextColumn(width=width, pinned=name == "Finding") for name, width in _WIDTHS.items()
         },
         placeholder="",
         height="content" if len(rows) <= _MOST_ROWS else _ROW_PX * (_MOST_ROWS + 1),
@@ -120,16 +128,17 @@ def _table(rows: list[Beside]) -> None:
 
 
 def _cells(row: Beside) -> dict[str, str]:
-    return {
-        "Finding": f"{row.code} {row.title}",
-        "Change": "" if row.change == "same" else row.change,
-        "Here": row.here,
-        "There": row.there,
-        "Number": row.number,
-        "Number here": row.number_here,
-        "Number there": row.number_there,
-        "Number, change": _direction(row),
-    }
+    values = (
+        f"{row.code} {row.title}",
+        "" if row.change == "same" else row.change,
+        _direction(row),
+        row.here,
+        row.there,
+        row.number,
+        row.number_here,
+        row.number_there,
+    )
+    return dict(zip(_WIDTHS, values, strict=True))
 
 
 def _direction(row: Beside) -> str:
