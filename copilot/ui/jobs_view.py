@@ -14,11 +14,13 @@ from copilot.reporting.words import relative_time
 from copilot.ui import state
 from copilot.ui.job_tray import job_name
 from copilot.ui.notices import guard, plain
+from copilot.utils.config import Settings
 from copilot.utils.names import distinct
 
 KEPT = 200
 _FOLLOW_S = 1
 _ROUND = "job-round-"
+_ADDRESS = "job"
 
 
 class JobStyle(NamedTuple):
@@ -44,24 +46,32 @@ def job_badge(job: Job) -> None:
     st.badge(style.word, icon=f":material/{style.icon}:", color=style.color)
 
 
-def submit(kind: str, payload: dict[str, Any]) -> None:
-    """Submit a job and show it: the picker of its kind starts anew with the newest."""
-    jobs.submit(kind, payload, state.settings())
+def submit(kind: str, payload: dict[str, Any], settings: Settings | None = None) -> None:
+    """Submit a job, with `settings` or those in force, and show it: the picker starts anew with the newest."""
+    jobs.submit(kind, payload, settings or state.settings())
     state.start_worker()
     _show_newest(kind)
 
 
 def pick_job(label: str, found: list[Job], names: dict[str, str]) -> str:
-    """One of these jobs of one kind, at first the newest.
+    """One of these jobs of one kind: the one in the address (``?job=``), else the newest. The choice is put there.
 
     A widget that is set by program can be set back by a fragment that refreshes at that moment; a new key cannot.
     """
     key = f"{found[0].kind}-{st.session_state.get(_ROUND + found[0].kind, 0)}"
-    return st.selectbox(label, [job.id for job in found], format_func=distinct(names).get, key=key)
+    ids, named = [job.id for job in found], st.query_params.get(_ADDRESS)
+    index = ids.index(named) if named in ids else 0
+    chosen = st.selectbox(label, ids, index=index, format_func=distinct(names).get, key=key)
+    if chosen == ids[0]:
+        st.query_params.pop(_ADDRESS, None)
+    elif chosen != named:
+        st.query_params[_ADDRESS] = chosen
+    return chosen
 
 
 def _show_newest(kind: str) -> None:
     st.session_state[_ROUND + kind] = st.session_state.get(_ROUND + kind, 0) + 1
+    st.query_params.pop(_ADDRESS, None)
 
 
 def jobs_of(kind: str | None = None) -> list[Job]:

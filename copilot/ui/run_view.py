@@ -19,6 +19,7 @@ from copilot.reporting.words import (
 from copilot.ui.advice import advice
 from copilot.ui.finding_card import finding_card
 from copilot.ui.notices import plain
+from copilot.ui.pictures import other_pictures, pictures_of, show_pictures
 from copilot.utils.validators import safe_file_name
 
 _STATE_ORDER = ("issue", "error", "passed", "not_applicable", "skipped", "ignored")
@@ -77,17 +78,20 @@ def what_to_do(analysis: Analysis) -> None:
 
 
 def findings(analysis: Analysis) -> None:
-    """Every check once: issues as cards, the rest folded."""
+    """Every check once: issues as cards, the rest folded, each with the pictures that show it."""
     st.subheader("Findings", anchor=False)
     known = analysis.evidence_by_id()
     ordered = sorted(analysis.findings, key=lambda f: _STATE_ORDER.index(f.state))
     for finding in (f for f in ordered if f.state in ("issue", "error")):
-        finding_card(finding, known)
+        with finding_card(finding, known):
+            show_pictures(pictures_of(analysis, finding.code))
     calm = [f for f in ordered if f.state not in ("issue", "error")]
     if calm:
         with st.expander(f"{len(calm)} more checks without an issue"):
             for finding in calm:
-                finding_card(finding, known)
+                with finding_card(finding, known):
+                    show_pictures(pictures_of(analysis, finding.code))
+    show_pictures(other_pictures(analysis))
 
 
 def evidence_table(analysis: Analysis, highlighted: str | None) -> None:

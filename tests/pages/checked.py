@@ -1,0 +1,59 @@
+"""Documents of model checks as `validate` makes them, for the tests of the pages that show them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+from PIL import Image
+
+from copilot.core.analysis import analyse
+from copilot.core.findings import Analysis, Evidence, Outcome, Picture
+from copilot.core.history import RunHistory
+from copilot.store import Store
+
+
+def number(name: str, value: float, half: float | None = None, unit: str = "fraction") -> Evidence:
+    """A number with an interval of `half` on both sides."""
+    ends = {} if half is None else {"low": value - half, "high": value + half}
+    return Evidence(name=name, value=value, unit=unit, source="probe:x", **ends)
+
+
+def class_gap(train: float, val: float, severity: str = "none") -> Outcome:
+    """OVF301 with its numbers."""
+    return Outcome(
+        code="OVF301",
+        title="Class gaps",
+        state="passed" if severity == "none" else "issue",
+        severity=severity,
+        confidence=0.8,
+        summary=f"Accuracy is {train:.0%} on training and {val:.0%} on validation images.",
+        evidence=(
+            number("accuracy_gap", train - val, 0.04),
+            number("train_accuracy", train, 0.01),
+            number("val_accuracy", val, 0.04),
+        ),
+    )
+
+
+def checked(outcomes: Sequence[Outcome], pictures: Sequence[Picture] = (), **subject: str | None) -> Analysis:
+    """A document of these outcomes alone, without curves."""
+    [analysis] = analyse([RunHistory.empty()], [{"kind": "model", **subject}], [], extra=outcomes, pictures=pictures)
+    return analysis
+
+
+def picture(code: str, title: str = "Some images", caption: str = "") -> Picture:
+    """A small PNG that shows the finding of that code."""
+    file = io.BytesIO()
+    Image.new("RGB", (12, 8), "teal").save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode()
+    return Picture(title=title, caption=caption, finding_code=code, width=12, height=8, data=data)
+
+
+def finish(store: Store, payload: dict, analysis: Analysis) -> str:
+    """Put a finished job with this result into the store; its id."""
+    job_id = store.add_job("validate", payload)
+    store.claim_job(job_id, 1, "here")
+    store.finish_job(job_id, 1, "done", result=analysis.model_dump(mode="json"))
+    return job_id
