@@ -132,7 +132,10 @@ class LoadedModel:
         masks = []
         for image in images:
             placed = self._placed(image, "stretch")
-            scores = class_scores(self._answer(placed.image[None]), 1, self.spec)
+            try:
+                scores = class_scores(self._answer(placed.image[None]), 1, self.spec)
+            except TypeError as error:
+                raise self._does_not_take(image.shape, error) from error
             masks.append(back_to_image(scores, image.shape[:2]))
         return masks
 

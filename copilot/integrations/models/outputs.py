@@ -82,12 +82,13 @@ def detections(output: Any, n: int, spec: InputSpec) -> list[np.ndarray]:
     if isinstance(output, Mapping) and {"boxes", "scores", "labels"} <= set(output):
         return [_of_parts(output, spec)]
     parts = list(output.values()) if isinstance(output, Mapping) else output
-    arrays = [as_array(part) for part in parts] if isinstance(parts, tuple | list) else [as_array(parts)]
+    several = list(parts) if isinstance(parts, tuple | list) else [parts]
+    arrays = [as_array(part) for part in several if isinstance(part, np.ndarray | torch.Tensor)]
     if n == 1 and len(arrays) == 3 and (named := _told_apart(arrays)):
         return [_of_parts(named, spec)]
-    if arrays[0].ndim == 3 and len(arrays[0]) == n:
+    if arrays and arrays[0].ndim == 3 and len(arrays[0]) == n:
         return _of_yolo(arrays[0], spec)
-    shapes = ", ".join(str(array.shape) for array in arrays[:4])
+    shapes = ", ".join(str(array.shape) for array in arrays[:4]) or "none"
     raise InputError(
         f"The model gives values of shape {shapes}: no known form of boxes.",
         "Known are torchvision's boxes, labels and scores, and YOLOv8's (n, 4 + classes, anchors).",

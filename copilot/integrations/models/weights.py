@@ -152,7 +152,8 @@ class _WithoutDraws(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         if getattr(func, "__name__", "") in _DRAWS:
-            return (args[0] if args else (kwargs or {})["tensor"]).zero_()  # some draw again until they like it
+            with torch.no_grad():
+                return (args[0] if args else (kwargs or {})["tensor"]).zero_()  # some draw again until they like it
         return func(*args, **(kwargs or {}))
 
 
