@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,9 +14,15 @@ class ModelsSettings(Section):
     architecture: str | None = Field(
         None, description="Network that bare weights belong to, by torchvision's name, such as resnet18."
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run; auto: on the GPU if there is one."
+    )
     preprocessing: dict[str, Any] = Field(
         {},
-        description="What the model takes, over what it says: image_size, channels, mean, std, range, class_names.",
+        description=(
+            "What the model takes and gives, over what it says: image_size, channels, mean, std, range, layout, "
+            "resize, task, class_names, background, output."
+        ),
     )
 
 

@@ -11,16 +11,15 @@ import ast
 import io
 import json
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from copilot.errors import InputError
+from copilot.integrations.models.archives import rewritten
 from copilot.utils.validators import clean_text
 
-MAX_BYTES = 4 * 1024**3
 _KEPT = re.compile(
     r"[^/]+/(archive_format|archive_version|byteorder|\.data/version|\.data/serialization_id"
     r"|data/(weights|constants)/((weight|tensor)_\d+|model_(weights|constants)_config\.json)"
@@ -40,7 +39,6 @@ _FUNCTIONS = re.compile(
 )
 _EXPRESSION = (ast.Expression, ast.Call, ast.Name, ast.Constant, ast.UnaryOp, ast.BinOp, ast.keyword, ast.Load)
 _SIGNS = (ast.operator, ast.unaryop)
-_BROKEN = (zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 _TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"})
 
 
@@ -55,6 +53,13 @@ def load_exported_program(path: Path) -> torch.export.ExportedProgram:
     return torch.export.load(_clean_copy(path))
 
 
+def input_dtype(program: torch.export.ExportedProgram) -> str | None:
+    """Type of the numbers of the program's only input, such as ``float32``; None if it has several."""
+    names = program.graph_signature.user_inputs
+    types = [node.meta["val"].dtype for node in program.graph.nodes if node.name in names and "val" in node.meta]
+    return str(types[0]).removeprefix("torch.") if len(names) == len(types) == 1 else None
+
+
 def input_shape(program: torch.export.ExportedProgram) -> list[int] | None:
     """Shape of the program's only input, -1 where it may vary; None if it has several."""
     names = program.graph_signature.user_inputs
@@ -63,23 +68,12 @@ def input_shape(program: torch.export.ExportedProgram) -> list[int] | None:
 
 
 def _clean_copy(path: Path) -> io.BytesIO:
-    copy = io.BytesIO()
-    try:
-        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as kept:
-            records = archive.infolist()
-            if sum(record.file_size for record in records) > MAX_BYTES:
-                raise InputError(f"{path.name} is larger than {MAX_BYTES / 1024**3:g} GB.", "Check a smaller model.")
-            if len({record.filename for record in records}) != len(records):
-                raise _refused(path, "it holds a record twice")
-            for record in records:
-                if not _KEPT.fullmatch(record.filename):
-                    raise _refused(path, f"it holds {clean_text(record.filename, 80)}")
-                kept.writestr(record.filename, _clean(path, record.filename, archive.read(record)))
-    except _BROKEN as error:
-        reason = clean_text(error, 120)
-        raise InputError(f"{path.name} is not a whole .pt2 archive: {reason}.", "Save it again.") from error
-    copy.seek(0)
-    return copy
+    def clean(name: str, content: bytes) -> bytes:
+        if not _KEPT.fullmatch(name):
+            raise _refused(path, f"it holds {clean_text(name, 80)}")
+        return _clean(path, name, content)
+
+    return rewritten(path, ".pt2 archive", clean)
 
 
 def _clean(path: Path, name: str, content: bytes) -> bytes:

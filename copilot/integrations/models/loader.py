@@ -1,132 +1,62 @@
-"""Load a PyTorch image classifier and ask it for probabilities. Nothing is unpickled unless the person allows it."""
+"""Load a model of images from whatever form it has. Nothing is unpickled unless the person allows it and the process is
+isolated (`copilot.utils.sandbox`)."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
-from copilot.errors import InputError
-from copilot.integrations.models.exported_programs import input_shape, load_exported_program
-from copilot.integrations.models.spec import InputSpec, ModelFiles, model_card, read_spec, weights_file
-from copilot.utils.supervise import in_supervised_child
+from copilot.errors import CopilotError, InputError, MissingExtraError
+from copilot.integrations.models.exported_programs import input_dtype, input_shape, load_exported_program
+from copilot.integrations.models.loaded import LoadedModel
+from copilot.integrations.models.spec import ModelFiles, model_card, read_spec, weights_file
+from copilot.integrations.models.torchscript import is_torchscript, load_torchscript, takes_list
+from copilot.utils.sandbox import isolated, isolation_available
 from copilot.utils.validators import clean_text
 
-BATCH = 256
+__all__ = ["LoadedModel", "load_model", "readable"]
 _AS_PT2 = "Log it with mlflow.pytorch.log_model(..., serialization_format='pt2')"
 
 
-class LoadedModel:
-    """An image classifier in memory.
-
-    Attributes
-    ----------
-    spec : InputSpec
-        The images it takes: read them with ``spec.channels`` and ``spec.size``.
-    """
-
-    def __init__(self, module: torch.nn.Module, spec: InputSpec, name: str) -> None:
-        self.spec = spec
-        self.name = clean_text(name, 100)
-        self._module = module
-        self._batch = BATCH
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Probability of each class.
-
-        Parameters
-        ----------
-        images : ndarray of uint8, shape (n, h, w, c)
-            Pixels as in the files; they are scaled and normalised here.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, classes)
-            Rows sum to 1. Logits go through a softmax, a single output through a sigmoid.
-
-        Raises
-        ------
-        InputError
-            The images do not fit the model, or what it gives is not one row of scores per image.
-        """
-        self._check(images)
-        scores: list[np.ndarray] = []
-        while (start := sum(map(len, scores))) < len(images):
-            scores.append(self._scores(images[start : start + self._batch]))
-        return _probabilities(np.concatenate(scores), self.spec) if scores else np.zeros((0, self.spec.classes or 0))
-
-    def _check(self, images: np.ndarray) -> None:
-        if images.ndim != 4 or images.dtype != np.uint8:
-            raise InputError(
-                f"Images of shape {images.shape} and type {images.dtype} came.", "Pass uint8 (n, h, w, c)."
-            )
-        spec, came = self.spec, images.shape[1:]
-        expected = (spec.height or came[0], spec.width or came[1], spec.channels or came[2])
-        if came != expected:
-            raise InputError(
-                f"{self.name} takes images of {_shape(expected)}, but images of {_shape(came)} came.",
-                "Read the images with the model's size and channels.",
-            )
-
-    def _scores(self, images: np.ndarray) -> np.ndarray:
-        """Raw output for one batch, shape (at most n, classes)."""
-        try:
-            output = self._run(images)
-        except Exception as error:  # a model may raise anything
-            if self._batch > 1 and len(images) > 1:  # exported with an example of one image, it takes only one
-                self._batch = 1
-                return self._scores(images[:1])
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(
-                f"{self.name} does not take images of {_shape(images.shape[1:])}: {clean_text(reason)}",
-                "Log image_size and channels as the model's metadata.",
-            ) from error
-        if output.ndim == 1 and len(output) == len(images):
-            output = output[:, None]
-        expected = {1: (1, 2), 2: (1, 2), None: output.shape[-1:]}.get(self.spec.classes, (self.spec.classes,))
-        if output.ndim != 2 or len(output) != len(images) or output.shape[1] not in expected:
-            wanted = f"({len(images)}, {self.spec.classes or 'classes'})"
-            raise InputError(
-                f"{self.name} gives values of shape {output.shape}, but {wanted} was expected.",
-                "Only image classifiers can be checked.",
-            )
-        return output
-
-    def _run(self, images: np.ndarray) -> np.ndarray:
-        tensor = torch.from_numpy(np.ascontiguousarray(images))
-        if self.spec.dtype == "float32":
-            mean, std = (torch.tensor(v, dtype=torch.float32) for v in (self.spec.mean, self.spec.std))
-            tensor = (tensor.float() * self.spec.scale - mean) / std
-        if self.spec.layout == "NCHW":
-            tensor = tensor.permute(0, 3, 1, 2).contiguous()
-        with torch.no_grad():
-            return _first_tensor(self._module(tensor)).double().numpy()
-
-
 def load_model(
-    model: ModelFiles | str | Path, *, tracking_uri: str | None = None, allow_pickle: bool = False
+    model: ModelFiles | str | Path,
+    *,
+    tracking_uri: str | None = None,
+    allow_pickle: bool = False,
+    architecture: str | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> LoadedModel:
     """Load a model from MLflow or from a file.
 
     Parameters
     ----------
     model : ModelFiles, str or Path
-        Files that `model_files.fetch_model` has fetched, or a model URI or path to fetch.
+        Files that `files.fetch_model` has fetched, or a model URI or path to fetch.
     tracking_uri : str, optional
         MLflow store to fetch from.
     allow_pickle : bool, default False
         Load pickled models too (``models.allow_pickle``). Their files can run any code, so this works only in a
-        supervised child process.
+        supervised child process that is isolated: ``run_supervised(..., isolation=Isolation(read=readable(files)))``.
+    architecture : str, optional
+        ``models.architecture``: the network that bare weights belong to; default: what the model or its run says.
+    preprocessing : mapping, optional
+        ``models.preprocessing``: what the model takes and gives, over what it says.
+    device : {"auto", "cpu", "cuda"}, default "cpu"
+        ``models.device``; auto: the GPU if there is one.
 
     Raises
     ------
     NotFoundError
         There is no such model.
+    ConfigError
+        `preprocessing` has an unknown key or a value that cannot be read.
     InputError
         It is in a form that is not loaded.
     """
@@ -135,85 +65,135 @@ def load_model(
 
         with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as folder:
             files = fetch_model(str(model), tracking_uri=tracking_uri, folder=Path(folder))
-            return load_model(files, allow_pickle=allow_pickle)
-    file = weights_file(model)
-    loaded = _load(file, model, allow_pickle)
+            options = {"allow_pickle": allow_pickle, "architecture": architecture, "device": device}
+            return load_model(files, preprocessing=preprocessing, **options)
+    file, name, place = weights_file(model), Path(model.path).name, _device(device)
+    read_spec(model, preprocessing=preprocessing)  # what cannot be read is told before anything is loaded
+    if file.suffix == ".onnx":
+        return _of_onnx(file, model, name, place, preprocessing)
+    loaded, task = _load(file, model, allow_pickle, architecture)
     if isinstance(loaded, torch.export.ExportedProgram):
-        spec, module = read_spec(model, input_shape(loaded)), loaded.module(check_guards=False)
+        shape, dtype = input_shape(loaded), input_dtype(loaded)
+        spec, module = read_spec(model, shape, dtype=dtype, preprocessing=preprocessing), _module(loaded, place)
     else:
-        spec, module = read_spec(model), loaded.eval()
-    return LoadedModel(module, spec, Path(model.path).name)
+        spec, module = read_spec(model, preprocessing=preprocessing, task=task), loaded.eval().to(place)
+    lists = _takes_list(module)
+    if lists and spec.task == "classification":
+        spec = spec.model_copy(update={"task": "detection"})
+    return LoadedModel(module, spec, name, module=module, device=place, takes_list=lists)
 
 
-def _load(file: Path, files: ModelFiles, allow_pickle: bool) -> torch.nn.Module | torch.export.ExportedProgram:
+def readable(files: ModelFiles) -> list[Path]:
+    """What an isolated process has to read to load a model."""
+    return [Path(files.path)]
+
+
+def _device(wanted: str) -> str:
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise InputError("models.device is cuda, but PyTorch sees no GPU here.", "Set models.device to auto or cpu.")
+    return "cuda" if there and wanted != "cpu" else "cpu"
+
+
+def _module(program: torch.export.ExportedProgram, device: str) -> nn.Module:
+    if device != "cpu":
+        program = torch.export.passes.move_to_device_pass(program, device)
+    return program.module(check_guards=False)
+
+
+def _takes_list(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return takes_list(module)
+    from torchvision.models.detection.transform import GeneralizedRCNNTransform
+
+    return isinstance(getattr(module, "transform", None), GeneralizedRCNNTransform)
+
+
+def _of_onnx(
+    file: Path, files: ModelFiles, name: str, device: str, preprocessing: Mapping[str, Any] | None
+) -> LoadedModel:
     try:
-        if file.suffix != ".pt2" and _is_torchscript(file):
-            return torch.jit.load(str(file), map_location="cpu")
-        if allow_pickle and in_supervised_child():
-            return _load_trusting(file, files)
-        if file.suffix == ".pt2":
-            return load_exported_program(file)
-    except InputError:
+        from copilot.integrations.models.onnx_models import load_onnx
+    except ImportError as error:
+        raise MissingExtraError("Loading ONNX models", "models") from error
+    root = Path(files.path)
+    model = load_onnx(file, root if root.is_dir() else file.parent, device)
+    spec = read_spec(files, model.shape, dtype=model.dtype, preprocessing=preprocessing)
+
+    def run(batch: torch.Tensor) -> dict[str, Any]:
+        return model(batch.cpu().numpy())
+
+    return LoadedModel(run, spec, name)
+
+
+def _load(
+    file: Path, files: ModelFiles, allow_pickle: bool, architecture: str | None
+) -> tuple[nn.Module | torch.export.ExportedProgram, Any]:
+    """The module or program in a file, and its task if that is known."""
+    try:
+        if file.suffix not in (".pt2", ".safetensors") and is_torchscript(file):
+            return load_torchscript(file), None
+        if file.suffix == ".pt2" and not (allow_pickle and isolated()):
+            return load_exported_program(file), None
+        if file.suffix != ".pt2" and (found := _from_weights(file, files, architecture)):
+            return found
+        if allow_pickle and isolated():
+            return _load_trusting(file, files), None
+    except CopilotError:
         raise
     except Exception as error:  # torch raises many kinds for a file that it cannot read
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{clean_text(file.name)} cannot be loaded: {clean_text(reason)}", f"{_AS_PT2}.") from error
-    if allow_pickle:
-        raise InputError(
-            f"{clean_text(file.name)} is pickled: it is loaded only in a process of its own.",
+    raise _pickled(clean_text(file.name), allow_pickle)
+
+
+def _pickled(shown: str, allowed: bool) -> InputError:
+    if allowed and (reason := isolation_available()):
+        return InputError(
+            f"{shown} is pickled, and its code cannot be isolated here: {reason}.",
+            f"{_AS_PT2}, or check it on Linux 6.2 or later.",
+        )
+    if allowed:
+        return InputError(
+            f"{shown} is pickled: it is loaded only in an isolated process of its own.",
             "Run the model checks on it: they start one.",
         )
-    raise InputError(
-        f"{clean_text(file.name)} is pickled: loading it would run any code that is in it.",
-        f"{_AS_PT2}, or set models.allow_pickle to true for models that you trust.",
+    return InputError(
+        f"{shown} is pickled: loading it would run any code that is in it.",
+        f"{_AS_PT2}, or set models.allow_pickle to true: it is then loaded in an isolated process.",
     )
 
 
-def _is_torchscript(file: Path) -> bool:
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-    return any(name.endswith("/constants.pkl") for name in names) and any("/code/" in name for name in names)
+def _from_weights(file: Path, files: ModelFiles, architecture: str | None) -> tuple[nn.Module, Any] | None:
+    """The network with the weights in a file; None if the file holds something else."""
+    from copilot.integrations.models.weights import build, read_weights
+
+    weights = read_weights(file)
+    if weights is None:
+        return None
+    named = architecture or read_spec(files).architecture
+    if not named:
+        raise InputError(
+            f"{clean_text(file.name)} holds weights without the network they belong to.",
+            "Set models.architecture to its name in torchvision, such as resnet18.",
+        )
+    return build(named, weights)
 
 
-def _load_trusting(file: Path, files: ModelFiles) -> torch.nn.Module | torch.export.ExportedProgram:
+def _load_trusting(file: Path, files: ModelFiles) -> nn.Module | torch.export.ExportedProgram:
+    """Unpickle; only in an isolated process."""
     if file.suffix == ".pt2":
         return torch.export.load(file)
     code = ((model_card(files).get("flavors") or {}).get("pytorch") or {}).get("code")
     if code:  # where MLflow keeps the source of the model's class
         sys.path.append(str(Path(files.path) / str(code)))
     loaded = torch.load(file, map_location="cpu", weights_only=False)
-    if not isinstance(loaded, torch.nn.Module):
-        raise InputError(f"{clean_text(file.name)} holds weights without the network they belong to.", f"{_AS_PT2}.")
-    return loaded
-
-
-def _first_tensor(output: Any) -> torch.Tensor:
-    if isinstance(output, dict):
-        output = output.get("logits", next(iter(output.values()), None))
-    while isinstance(output, tuple | list) and output:
-        output = output[0]
-    if not isinstance(output, torch.Tensor):
-        raise TypeError(f"it gives a {type(output).__name__}, not a tensor")
-    return output
-
-
-def _probabilities(scores: np.ndarray, spec: InputSpec) -> np.ndarray:
-    if not np.isfinite(scores).all():
-        raise InputError("The model gives NaN or infinite scores.", "Check its weights: training may have diverged.")
-    in_range = bool((scores >= -1e-6).all() and (scores <= 1 + 1e-6).all())
-    if scores.shape[1] == 1:
-        positive = scores if in_range and spec.output != "logits" else 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
-        return np.hstack([1 - positive, positive])
-    sums_to_one = in_range and np.allclose(scores.sum(axis=1), 1.0, atol=1e-3)
-    if spec.output == "probabilities" or (spec.output is None and sums_to_one):
-        clipped = np.clip(scores, 0.0, None)
-        return clipped / np.maximum(clipped.sum(axis=1, keepdims=True), 1e-12)
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    height, width, channels = shape
-    return f"{height} x {width} pixels and {channels} channel{'s' if channels != 1 else ''}"
+    if isinstance(loaded, dict):  # a training checkpoint that holds the module beside other things
+        loaded = next(
+            (v for k in ("ema", "model", "module", "net") if isinstance(v := loaded.get(k), nn.Module)), loaded
+        )
+    if not isinstance(loaded, nn.Module):
+        raise InputError(
+            f"{clean_text(file.name)} holds a {clean_text(type(loaded).__name__, 40)}, not a network.", f"{_AS_PT2}."
+        )
+    return loaded.float()

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import Field
 
 from copilot.core.findings import Document
 from copilot.errors import InputError, NotFoundError
+from copilot.integrations.images.base import Task
+from copilot.integrations.models.spec_words import overrides, said
 from copilot.utils.validators import clean_text
 
-WEIGHTS = (".pt2", ".pt", ".pth")
+WEIGHTS = (".pt2", ".pt", ".pth", ".onnx", ".safetensors")
+FLAVORS = {"pytorch": "model_data", "onnx": "data"}  # of MLflow, and where each says its file is
 _CARD_BYTES = 5_000_000
 
-# Names that training scripts use for one thing, in metadata of the model and in parameters of its run.
-_NAMES = {
-    "size": ("image_size", "img_size", "imgsz", "input_size", "image_shape"),
-    "height": ("image_height", "img_height", "input_height"),
-    "width": ("image_width", "img_width", "input_width"),
-    "channels": ("channels", "in_channels", "input_channels", "image_channels", "num_channels", "n_channels"),
-    "classes": ("classes", "num_classes", "n_classes", "num_labels"),
-    "class_names": ("class_names", "classes", "labels"),
-    "mean": ("image_mean", "normalize_mean", "pixel_mean", "mean"),
-    "std": ("image_std", "normalize_std", "pixel_std", "std"),
-    "scale": ("rescale_factor", "pixel_scale", "rescale", "scale"),
-    "range": ("pixel_range", "input_range"),
-    "layout": ("layout", "data_format"),
-    "output": ("output", "output_type"),
-}
-_LAYOUTS = {"nchw": "NCHW", "channels_first": "NCHW", "nhwc": "NHWC", "channels_last": "NHWC"}
-_OUTPUTS = {"logits": "logits", "probabilities": "probabilities", "softmax": "probabilities"}
+Dtype = Literal["float32", "float16", "float64", "uint8"]
 
 
 class ModelFiles(Document):
@@ -52,7 +37,10 @@ class ModelFiles(Document):
 class InputSpec(Document):
     """The images that a model takes and what it gives; None means that nothing says so.
 
-    A pixel value v from 0 to 255 becomes ``(v * scale - mean) / std``.
+    A pixel value v from 0 to 255 becomes ``(v * scale - mean) / std``. ``batch`` is set where the model takes exactly
+    so many images at once. ``resize`` is how images of other sizes come to the model's size in detection: stretched, or
+    with grey bars; ``background`` whether its class 0 stands for none, as in torchvision's detectors. ``architecture``
+    names the network that bare weights belong to.
     """
 
     channels: int | None = None
@@ -63,9 +51,14 @@ class InputSpec(Document):
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     scale: float = 1 / 255
-    dtype: Literal["float32", "uint8"] = "float32"
+    dtype: Dtype = "float32"
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     output: Literal["logits", "probabilities"] | None = None
+    task: Task = "classification"
+    resize: Literal["stretch", "letterbox"] | None = None
+    background: bool | None = None
+    batch: int | None = None
+    architecture: str | None = None
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -88,7 +81,7 @@ def model_card(files: ModelFiles) -> dict[str, Any]:
 
 
 def weights_file(files: ModelFiles) -> Path:
-    """The file that holds the PyTorch model.
+    """The file that holds the model.
 
     Raises
     ------
@@ -103,39 +96,71 @@ def weights_file(files: ModelFiles) -> Path:
     if not path.is_dir():
         raise NotFoundError(f"There is no model at {clean_text(path)}.", "Check the path.")
     flavors = _mapping(model_card(files).get("flavors"))
-    if flavors and "pytorch" not in flavors:
+    flavor = next((name for name in FLAVORS if name in flavors), None)
+    if flavors and flavor is None:
         known = clean_text(", ".join(map(str, flavors)), 80)
         raise InputError(
-            f"{clean_text(files.uri)} was logged as {known}; only PyTorch models can be checked.",
-            "Log it with mlflow.pytorch.log_model.",
+            f"{clean_text(files.uri)} was logged as {known}; only PyTorch and ONNX models can be checked.",
+            "Log it with mlflow.pytorch.log_model or mlflow.onnx.log_model.",
         )
-    data = _mapping(flavors.get("pytorch")).get("model_data", "")
-    folder = (path / str(data)).resolve()
-    if not folder.is_relative_to(path.resolve()):
+    data = _mapping(flavors.get(flavor)).get(FLAVORS[flavor], "") if flavor else ""
+    named = (path / str(data)).resolve()
+    if not named.is_relative_to(path.resolve()):
         raise InputError(f"{clean_text(files.uri)} points outside its own folder.", "Log the model again.")
-    found = sorted(file for file in folder.glob("*") if file.suffix in WEIGHTS and file.is_file())
+    if named.is_file():
+        return named
+    found = sorted(file for file in named.glob("*") if file.suffix in WEIGHTS and file.is_file())
     if len(found) != 1:
-        what = "no PyTorch model file" if not found else f"{len(found)} model files"
-        raise NotFoundError(f"{clean_text(files.uri)} holds {what}.", "Name the .pt2 or .pt file itself.")
+        what = "no PyTorch or ONNX model file" if not found else f"{len(found)} model files"
+        raise NotFoundError(f"{clean_text(files.uri)} holds {what}.", "Name the .pt2, .onnx or .pt file itself.")
     return found[0]
 
 
-def read_spec(files: ModelFiles, shape: list[int] | None = None) -> InputSpec:
-    """What the model's signature, its metadata and its run's parameters say, in this order of trust.
+def read_spec(
+    files: ModelFiles,
+    shape: list[int] | None = None,
+    *,
+    dtype: str | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    task: Task | None = None,
+) -> InputSpec:
+    """What the person, the model's signature, its metadata and its run's parameters say, in this order of trust.
 
     Parameters
     ----------
     shape : list of int, optional
         Shape of the input that the loaded program asks for, -1 where it may vary.
+    dtype : str, optional
+        Type of that input, as NumPy names it.
+    preprocessing : mapping, optional
+        ``models.preprocessing`` of the settings.
+    task : Task, optional
+        What the loaded network is made for, if that is known.
 
     Raises
     ------
+    ConfigError
+        `preprocessing` has an unknown key or a value that cannot be read.
     InputError
         Mean or standard deviation do not fit the channels.
     """
     card = model_card(files)
-    said = _said([_mapping(card.get("metadata")), files.params])
-    told = {**said, **_from_shape(shape or []), **_from_signature(_mapping(card.get("signature")))}
+    written = said([_mapping(card.get("metadata")), files.params])
+    told = {**written, **_from_shape(shape or []), **_from_signature(_mapping(card.get("signature")))}
+    told |= {"dtype": dtype} if dtype in get_args(Dtype) else {}
+    if task:
+        told["task"] = task
+    if told.get("task", "classification") != "classification":
+        told |= {"classes": written.get("classes")}  # a signature tells the second side of an output, whatever that is
+    if shape and len(shape) == 4 and shape[0] > 0:
+        told["batch"] = shape[0]
+    chosen = overrides(preprocessing or {})
+    if told.get("dtype") == "uint8" and chosen.keys() & {"scale", "mean", "std"}:
+        raise InputError(
+            f"{clean_text(files.uri)} takes bytes from 0 to 255, but models.preprocessing sets range, mean or std.",
+            "Remove them: the model scales its images itself.",
+        )
+    told |= chosen
     if told.get("dtype") == "uint8":
         told.setdefault("scale", 1.0)
     spec = InputSpec(**told)
@@ -147,23 +172,11 @@ def read_spec(files: ModelFiles, shape: list[int] | None = None) -> InputSpec:
     return spec
 
 
-def _said(sources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields of an `InputSpec` that people wrote down, the first source that has one winning."""
-    found: dict[str, Any] = {}
-    for source in sources:
-        plain = {re.sub(r"[^a-z0-9]+", "_", str(key).lower()): value for key, value in source.items()}
-        for field, names in _NAMES.items():
-            if (value := next((plain[name] for name in names if name in plain), None)) is not None:
-                for key, item in _READERS[field](value).items():
-                    found.setdefault(key, item)
-    return found
-
-
 def _from_signature(signature: Mapping[str, Any]) -> dict[str, Any]:
     inputs, outputs = (_tensor(signature.get(side)) for side in ("inputs", "outputs"))
     found: dict[str, Any] = {}
     if inputs:
-        found = {**_from_shape(inputs[1]), "dtype": "uint8" if inputs[0] == "uint8" else "float32"}
+        found = {**_from_shape(inputs[1]), "dtype": inputs[0] if inputs[0] in get_args(Dtype) else "float32"}
     if outputs and len(outputs[1]) == 2 and outputs[1][1] > 0:
         found["classes"] = outputs[1][1]
     return found
@@ -187,93 +200,5 @@ def _tensor(text: Any) -> tuple[str, list[int]] | None:
         return None
 
 
-def _numbers(value: Any) -> list[float]:
-    """Numbers in a value that may be a list, a number, or text such as "[0.5, 0.5]", "32x32" and "0.5"."""
-    words = value if isinstance(value, list | tuple) else re.findall(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", str(value))
-    try:
-        numbers = [float(word) for word in words]
-    except (TypeError, ValueError):
-        return []
-    return numbers if len(numbers) <= 16 and all(map(math.isfinite, numbers)) else []
-
-
-def _count(name: str):
-    def read(value: Any) -> dict[str, Any]:
-        numbers = [] if isinstance(value, list | tuple | bool) else _numbers(value)
-        return {name: int(numbers[0])} if len(numbers) == 1 and 1 <= numbers[0] <= 1_000_000 else {}
-
-    return read
-
-
-def _sizes(value: Any) -> dict[str, Any]:
-    numbers = [int(n) for n in _numbers(value) if 1 <= n <= 100_000]
-    channels = {n for n in numbers if n in (1, 3, 4)} if len(numbers) == 3 else set()
-    sides = [n for n in numbers if n not in channels] if channels else numbers
-    return {"height": sides[0], "width": sides[-1]} if 1 <= len(sides) <= 2 else {}
-
-
-def _vector(name: str):
-    def read(value: Any) -> dict[str, Any]:
-        numbers = _numbers(value)
-        return {name: tuple(numbers)} if len(numbers) in (1, 3, 4) else {}
-
-    return read
-
-
-def _scale(value: Any) -> dict[str, Any]:
-    numbers = _numbers(value)
-    known = {1.0: 1.0, 255.0: 1 / 255}
-    small = len(numbers) == 1 and math.isclose(numbers[0], 1 / 255, rel_tol=0.01)
-    return {"scale": 1 / 255} if small else {"scale": known[numbers[0]]} if numbers and numbers[0] in known else {}
-
-
-def _range(value: Any) -> dict[str, Any]:
-    """From "0..1", "0-255" or [-1, 1]: the scale, and for another lower end the mean and std that give it."""
-    numbers = _numbers(value if not isinstance(value, str) else re.sub(r"\.\.+|(?<=\d)\s*-\s*(?=\d)", " ", value))
-    known = {(0, 1): {"scale": 1 / 255}, (0, 255): {"scale": 1.0}}
-    return known.get(tuple(numbers), {"mean": (0.5,), "std": (0.5,)} if numbers == [-1, 1] else {})
-
-
-def _class_names(value: Any) -> dict[str, Any]:
-    if isinstance(value, str) and value.strip().startswith("["):
-        value = _list_in(value)
-    if isinstance(value, dict):
-        value = [value[key] for key in sorted(value, key=lambda key: (len(str(key)), str(key)))]
-    if not isinstance(value, list | tuple) or not value:
-        return {}
-    return {"class_names": tuple(clean_text(name, 80) for name in value), "classes": len(value)}
-
-
-def _list_in(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
-        return None
-
-
-def _word(name: str, known: Mapping[str, str]):
-    def read(value: Any) -> dict[str, Any]:
-        word = known.get(str(value).strip().lower())
-        return {name: word} if word else {}
-
-    return read
-
-
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-_READERS = {
-    "size": _sizes,
-    "height": _count("height"),
-    "width": _count("width"),
-    "channels": _count("channels"),
-    "classes": _count("classes"),
-    "class_names": _class_names,
-    "mean": _vector("mean"),
-    "std": _vector("std"),
-    "scale": _scale,
-    "range": _range,
-    "layout": _word("layout", _LAYOUTS),
-    "output": _word("output", _OUTPUTS),
-}

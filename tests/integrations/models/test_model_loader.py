@@ -20,11 +20,13 @@ import torch
 import yaml
 from mlflow import MlflowClient
 
+import copilot
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.models.files import fetch_model
-from copilot.integrations.models.loader import load_model
+from copilot.integrations.models.loader import load_model, readable
 from copilot.integrations.models.spec import ModelFiles, read_spec
 from copilot.utils.config import MlflowSettings
+from copilot.utils.sandbox import Isolation, isolation_available
 from copilot.utils.supervise import run_supervised
 
 METADATA = {"image_size": 8, "channels": 1, "pixel_range": "0..1", "class_names": ["a", "b", "c"], "output": "logits"}
@@ -240,11 +242,12 @@ def test_a_pickled_model_is_refused_with_the_setting_and_the_risk(logged):
         load_model(f"runs:/{logged['run']}/pickled", tracking_uri=logged["uri"])
     assert "would run any code" in caught.value.message
     assert "models.allow_pickle" in caught.value.hint
-    with pytest.raises(InputError, match="process of its own"):
+    with pytest.raises(InputError, match="isolated process"):
         load_model(f"runs:/{logged['run']}/pickled", tracking_uri=logged["uri"], allow_pickle=True)
 
 
-def test_a_pickled_model_loads_in_a_supervised_child(logged, net, images, tmp_path, monkeypatch):
+@pytest.mark.skipif(isolation_available() is not None, reason=str(isolation_available()))
+def test_a_pickled_model_loads_in_an_isolated_child(logged, net, images, tmp_path, monkeypatch):
     (tmp_path / "steps_for_models.py").write_text(
         "import numpy as np\n"
         "from copilot.integrations.models.loader import load_model\n"
@@ -254,10 +257,14 @@ def test_a_pickled_model_loads_in_a_supervised_child(logged, net, images, tmp_pa
         "    return {'rows': model.predict(np.array(payload['images'], np.uint8)).tolist()}\n"
     )
     (tmp_path / "sitecustomize.py").write_text(f"import copilot\ncopilot.__path__.append({str(tmp_path)!r})\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(copilot.__file__).parents[1]), str(tmp_path)]))
     files = fetch_model(f"runs:/{logged['run']}/pickled", tracking_uri=logged["uri"])
     payload = {"files": files.model_dump(), "images": images.tolist()}
-    result = run_supervised("copilot.steps_for_models:predict", payload, timeout_s=60, memory_limit_gb=4)
+    limits = {"timeout_s": 60, "memory_limit_gb": 4}
+    with pytest.raises(InputError, match="isolated process"):
+        run_supervised("copilot.steps_for_models:predict", payload, **limits)
+    isolation = Isolation(read=readable(files))
+    result = run_supervised("copilot.steps_for_models:predict", payload, isolation=isolation, **limits)
     assert np.allclose(result["rows"], expected(net.layers, images), atol=1e-6)
 
 
@@ -307,7 +314,7 @@ def test_a_program_exported_with_one_image_still_takes_many(net, images, tmp_pat
 
 def test_outputs_that_are_no_class_scores_are_refused(net, images, tmp_path):
     grid = load_model(saved(tmp_path, torch.nn.Conv2d(1, 2, 3)))
-    with pytest.raises(InputError, match="Only image classifiers"):
+    with pytest.raises(InputError, match=r"\(5, 2, 6, 6\), but \(5, classes\) was expected"):
         grid.predict(images)
     wrong = load_model(ModelFiles(uri="x", path=str(saved(tmp_path, net)), params={"num_classes": "7"}))
     with pytest.raises(InputError, match=r"\(5, 3\), but \(5, 7\) was expected"):
@@ -331,10 +338,10 @@ def test_model_folders_that_cannot_be_used(net, tmp_path):
     with pytest.raises(InputError, match="not YAML"):
         load_model(tmp_path)
     (tmp_path / "MLmodel").unlink()
-    with pytest.raises(NotFoundError, match="no PyTorch model file"):
+    with pytest.raises(NotFoundError, match="no PyTorch or ONNX model file"):
         load_model(tmp_path)
     torch.save(net.state_dict(), tmp_path / "weights.pth")
-    with pytest.raises(InputError, match="is pickled"):
+    with pytest.raises(InputError, match="weights without the network"):
         load_model(tmp_path)
     (tmp_path / "weights.pth").write_text("not a model")
     with pytest.raises(InputError, match="is pickled"):
