@@ -52,7 +52,7 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
     request = Request.model_validate(payload["request"])
     sets = [open_set(named, payload["sources"]) for named in (request.train, request.test)]
     model = _model(payload, progress)
-    splits = [_split(model, images, sets, request, n, payload["samples"], progress) for n, images in enumerate(sets)]
+    splits = [_split(model, n, sets, request, payload["samples"], progress) for n in range(len(sets))]
     for name, split in zip(NAMES, splits, strict=True):
         split.predictions.save(Path(OUT) / f"{name}.npz")
     probes = chosen(load_probes(request.checks, request.ignore), request.probes or ("none",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +35,17 @@ CREDENTIALS = (
 
 def sources_of(settings: Settings) -> dict[str, Any]:
     """What a child needs of the settings to open image sets, as JSON values; no secrets."""
-    return settings.model_dump(mode="json", include={"images", "dvc"})
+    return {**settings.model_dump(mode="json", include={"images", "dvc"}), "folder": os.getcwd()}
 
 
 def local(named: str, settings: Settings) -> str:
-    """The name of a set that a child can open without an MLflow store and its passwords."""
-    if not named.startswith(_MLFLOW) or Path(named).exists():
+    """The name of a set that a child can open in another working folder, without an MLflow store and its passwords."""
+    if is_there(named):
+        return str(Path(named).expanduser().absolute())
+    path, mark, split = named.rpartition("#")
+    if mark and is_there(path):
+        return f"{Path(path).expanduser().absolute()}#{split}"
+    if not named.startswith(_MLFLOW):
         return named
     from copilot.integrations.images.mlflow_inputs import input_path
 
@@ -54,7 +61,16 @@ def local(named: str, settings: Settings) -> str:
 def open_set(named: str, sources: dict[str, Any]) -> ImageSet:
     """The image set that was named; `sources` as `sources_of` gives them."""
     sections = {"images": ImagesSettings(**sources.get("images", {})), "dvc": DvcSettings(**sources.get("dvc", {}))}
-    return open_images(named, **sections)
+    with contextlib.chdir(sources.get("folder") or "."):  # functions and DVC projects are looked for from there
+        return open_images(named, **sections)
+
+
+def is_there(named: str) -> bool:
+    """Whether something on this machine is called so."""
+    try:
+        return bool(named) and Path(named).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def roots(named: str, images: ImageSet) -> list[Path]:
@@ -66,8 +82,8 @@ def roots(named: str, images: ImageSet) -> list[Path]:
         The set does not lie on this machine, or is made by a function.
     """
     files = [Path(file) for file in getattr(images, "_files", ())]
-    path = Path(named if Path(named).exists() else named.rpartition("#")[0]).expanduser()
-    if not path.exists():
+    path = Path(named if is_there(named) else named.rpartition("#")[0])
+    if not is_there(str(path)):
         raise InputError(
             f"A pickled model is isolated: it cannot read {clean_text(named)}.",
             "Bring the images into a folder, or log the model with serialization_format='pt2'.",
