@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -149,6 +150,7 @@ def test_sizes_grow_with_the_image(side):
     assert sizes == sorted(set(sizes))
     assert 2 <= sizes[0] <= max(2, side // 32)
     assert sizes[-1] == max(6, round(6 * side / 32))
+    assert all(b < 2.5 * a for a, b in pairwise(sizes))
 
 
 def test_grown_places_stay_inside():
