@@ -52,7 +52,10 @@ def sizes_for(shape: tuple[int, int]) -> list[int]:
     side = min(shape)
     scale = max(side / 32, 1.0)
     smallest = max(2, 2 * side // (FINEST * 2))
-    return sorted({max(smallest, round(s * scale)) for s in SIZES} | {smallest})
+    sizes = sorted({max(smallest, round(s * scale)) for s in SIZES} | {smallest})
+    if len(sizes) > 1 and sizes[1] > 2 * sizes[0]:  # of a small mark on a large image
+        sizes.insert(1, round((sizes[0] * sizes[1]) ** 0.5))
+    return sizes
 
 
 def looks(images: np.ndarray, size: int) -> tuple[np.ndarray, int]:

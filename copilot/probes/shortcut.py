@@ -26,7 +26,7 @@ class ShortcutThresholds(Thresholds):
     data_score: float = Field(
         8.0, gt=0, description="Standard errors of a difference in the images that is told anyway."
     )
-    max_images_asked: int = Field(6000, ge=500, description="Changed images that the model is asked about, at most.")
+    max_images_asked: int = Field(6000, ge=600, description="Changed images that the model is asked about, at most.")
     budget_s: float = Field(
         120.0, gt=0, description="Seconds that the search may take; fewer places are tried if less."
     )

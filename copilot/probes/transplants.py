@@ -31,12 +31,12 @@ class Plan:
 
     @property
     def images(self) -> int:
-        trial = (self.suspects + RIM * self.rim_of) * self.trial[0] * self.trial[1]
+        trial = (self.suspects + self.suspects // 2 + RIM * self.rim_of) * self.trial[0] * self.trial[1]
         return 2 * (trial + (self.finalists + self.controls) * self.proof[0] * self.proof[1])
 
 
 PLANS = (
-    Plan(24, 6, (8, 2), 6, 12, (24, 4)),
+    Plan(24, 5, (8, 2), 6, 12, (24, 4)),
     Plan(20, 3, (8, 1), 5, 10, (20, 2)),
     Plan(14, 1, (5, 1), 4, 8, (14, 2)),
     Plan(8, 1, (4, 1), 2, 6, (12, 2)),
@@ -110,7 +110,16 @@ class Search:
         shape = train.images.shape[1:3]
         first = list(dict.fromkeys([place.label for place in found] + self.labels.tolist()))[: self.plan.rim_of]
         rim = [place for label in first for place in _rim(label, shape)]
-        return [place.grown(shape) for place in found] + rim
+        whole = [self._whole(place) for place in found[: self.plan.suspects // 2]]
+        return list(dict.fromkeys([place.grown(shape) for place in found] + whole + rim))
+
+    def _whole(self, place: Place) -> Place:
+        """The place with what differs around it: a suspect may be a part of a mark, and a part says less."""
+        shape = self.examined.train.images.shape[1:3]
+        left, top, width, height = self.extent(place.grown(shape).grown(shape), self.halves[0][0])
+        if (size := max(width, height)) > sizes_for(shape)[-1]:
+            return place.grown(shape)
+        return Place(place.label, top, left, size, place.score, place.feature).grown(shape)
 
     def tried(self, places: Sequence[Place], steps: Steps) -> list[Place]:
         """The places whose effect is the largest on the first half, those that overlap told once a class."""
@@ -131,19 +140,21 @@ class Search:
             found.append(self.effect(place, 1, self.plan.proof))
             steps.done(f"place {len(found)} of {len(places)} proved")
         for _ in range(self.plan.controls):
-            controls.append(self.effect(self._random_place(places), 1, self.plan.proof))
+            if place := self._random_place(places):
+                controls.append(self.effect(place, 1, self.plan.proof))
             steps.done("patches of random places")
         return found, controls
 
-    def _random_place(self, places: Sequence[Place]) -> Place:
+    def _random_place(self, places: Sequence[Place]) -> Place | None:
+        """Apart from the places of its class; None where these leave no room."""
         h, w = self.examined.train.images.shape[1:3]
         for _ in range(50):
             size = places[self.rng.integers(len(places))].size
             y, x = self.rng.integers(0, h - size + 1), self.rng.integers(0, w - size + 1)
             place = Place(int(self.rng.choice(self.labels)), int(y), int(x), size)
-            if not any(place.overlaps(other) for other in places):
-                break
-        return place
+            if not any(place.label == other.label and place.overlaps(other) for other in places):
+                return place
+        return None
 
     def effect(self, place: Place, half: int, shape: tuple[int, int]) -> Effect:
         """Put patches of donors of both splits into the same receivers; ``shape`` is donors and receivers of each."""
@@ -183,13 +194,15 @@ class Search:
     def words(self, place: Place) -> str:
         return place_in_words(place.y + place.size / 2, place.x + place.size / 2, self.examined.train.images.shape[1:3])
 
-    def extent(self, place: Place) -> tuple[int, int, int, int]:
-        """Left, top, width and height in pixels of where training patches of the class differ from validation ones."""
-        rows, columns = place.window
-        means = [
-            sample.images[sample.labels == place.label][:, rows, columns].mean(axis=0)
-            for sample in (self.examined.train, self.examined.val)
-        ]
+    def extent(self, place: Place, rows: np.ndarray | None = None) -> tuple[int, int, int, int]:
+        """Left, top, width and height in pixels of where training patches of the class differ from validation ones.
+
+        ``rows`` are the training images that are looked at, by default all.
+        """
+        train, val, window = self.examined.train, self.examined.val, (slice(None), *place.window)
+        rows = np.arange(len(train)) if rows is None else rows
+        own = rows[train.labels[rows] == place.label], np.flatnonzero(val.labels == place.label)
+        means = [s.images[chosen][window].mean(axis=0) for s, chosen in zip((train, val), own, strict=True)]
         differs = np.abs(means[0] - means[1]).max(axis=2)
         ys, xs = np.nonzero(differs >= differs.max() / 2)
         return place.x + int(xs.min()), place.y + int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1
