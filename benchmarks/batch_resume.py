@@ -1,4 +1,4 @@
-"""A batch over twenty models, killed in the middle and started again: what is computed twice, and is the table the same?
+"""A batch over twenty models, killed and started again: is anything computed twice, is the table the same?
 
 Run: PYTHONPATH=. python benchmarks/batch_resume.py
 """
