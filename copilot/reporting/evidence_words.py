@@ -6,6 +6,7 @@ Columns of `EVIDENCE`: the name of a number, with ``{q}`` for its quantity. `VAL
 from __future__ import annotations
 
 from copilot.core.causes import CAUSE_WORDS
+from copilot.reporting import probe_words
 
 EVIDENCE = {
     "train_final": "training {q} at the end",
@@ -91,6 +92,7 @@ EVIDENCE = {
     "best_value": "best validation {q}",
     "baseline_value": "best validation {q} of the baseline",
     "gap_wider_by": "{q} gap wider by",
+    **probe_words.PROBES,
     # Comparisons of data versions.
     "total_variation_train": "change of the class shares in train (total variation)",
     "total_variation_val": "change of the class shares in val (total variation)",
@@ -116,7 +118,7 @@ VALUES = {
         "score_alone": "the score falls while {q} holds",
     },
 }
-DIFFERENCES = frozenset(
+DIFFERENCES = probe_words.DIFFERENCES | frozenset(
     {
         "gap_final",
         "gap_early",

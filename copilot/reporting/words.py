@@ -141,7 +141,7 @@ def citation_label(evidence: Evidence) -> str:
     """What the evidence is, in words."""
     quantity = clean_text(evidence.quantity or "", 60)
     if evidence.name in EVIDENCE:
-        return EVIDENCE[evidence.name].format(q=_quantity(evidence))
+        return EVIDENCE[evidence.name].format(q=_quantity(evidence), s=clean_text(evidence.source, 60))
     name = clean_text(evidence.name.replace("_", " "), 120)
     return f"{name} ({quantity})" if quantity and quantity not in name else name
 
