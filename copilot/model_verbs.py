@@ -136,10 +136,13 @@ class ModelVerbs(GroupVerbs):
         predictions: tuple[str | Path, str | Path] | None,
         seed: int,
     ) -> Request:
+        from copilot.integrations.deepchecks.plan import planned
         from copilot.integrations.examination.request import Request
         from copilot.probes.loading import chosen
 
         settings, wanted = self.settings, suite or self.settings.deepchecks.suite
+        if wanted != NONE:
+            planned(wanted, settings.deepchecks)  # a wrong name is told before the model is asked
         if model_uri and predictions:
             raise InputError("A model and predictions were given.", "Pass one of them.")
         return Request(
