@@ -9,17 +9,19 @@ import io
 import os
 import posixpath
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from copilot.core.datasets import BalanceThresholds, DataComparison, DataVersion, TrackedData, compare_files, printable
-from copilot.errors import InputError, MissingExtraError, NotFoundError, ToolError
-from copilot.integrations.dvc_files import Output, OutputReader, Part, find_project, folder_hash, parts_of
-from copilot.integrations.dvc_store import DvcStore
+from copilot.errors import CopilotError, InputError, MissingExtraError, NotFoundError, ToolError
+from copilot.integrations.dvc.files import Output, OutputReader, Part, find_project, folder_hash, parts_of
+from copilot.integrations.dvc.object_cache import ObjectCache
+from copilot.integrations.dvc.remote import PATIENCE_S, WORKERS, Wanted
+from copilot.integrations.dvc.store import DvcStore
 from copilot.integrations.git_reader import ChangeHistory, Commit, GitReader
 from copilot.utils.logging import no_telemetry
-from copilot.utils.validators import clean_text
+from copilot.utils.validators import clean_text, home_folder
 
 try:
     from PIL import Image
@@ -63,6 +65,8 @@ class DvcManager:
         A folder in the project; its parents are searched. Default: the working folder.
     remote : str, optional
         Name of the DVC remote to read from. Default: the project's own.
+    patience_s : float
+        A remote from which nothing comes for so long is given up.
 
     Raises
     ------
@@ -72,12 +76,15 @@ class DvcManager:
         Git is missing or refuses the repository.
     """
 
-    def __init__(self, repo: str | Path | None = None, remote: str | None = None) -> None:
+    def __init__(
+        self, repo: str | Path | None = None, remote: str | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
         no_telemetry()
         self.root = find_project(Path(repo or "."))
         self._git = GitReader(self.root)
         self._outputs = OutputReader(self._git.prefix)
-        self._store = DvcStore(self.root, remote)
+        copies = ObjectCache(home_folder() / "cache" / "dvc")
+        self._store = DvcStore(self.root, remote, copies, patience_s)
         self._listings: dict[str, dict[str, str]] = {}
         self._inner_states: dict[tuple[str, str], State | None] = {}
 
@@ -184,17 +191,7 @@ class DvcManager:
         ToolError
             Neither cache nor remote have it.
         """
-        inside = self._inside(path)
-        part = self._parts(inside, rev)[0]
-        if part.output.path == inside and not part.output.is_folder:
-            digest = part.output.hash
-        else:
-            digest = self._listing(part.output).get(part.inner, "") if part.inner else ""
-        if not digest and self._files([part]):
-            raise InputError(f"{clean_text(inside) or 'The project'} is a folder in {clean_text(rev)}.", "Name a file.")
-        if not digest:
-            raise self._not_tracked(inside, rev)
-        return self._store.read(digest, part.output.legacy, limit, f"{clean_text(inside)} of {clean_text(rev)}")
+        return self._store.read(self._locate(self._outputs_at(rev), path, rev), limit)
 
     def read_file(self, file: TrackedFile, what: str, limit: int = MAX_FILE_BYTES) -> bytes:
         """The content of a file that `list_files` gave, without asking Git again; `what` names it in errors.
@@ -206,7 +203,54 @@ class DvcManager:
         ToolError
             Neither cache nor remote have it.
         """
-        return self._store.read(file.hash, file.legacy, limit, clean_text(what))
+        return self._store.read(Wanted(file.hash, file.legacy, clean_text(what)), limit)
+
+    def read_many(
+        self,
+        paths: Iterable[str],
+        rev: str = "HEAD",
+        *,
+        limit: int = MAX_FILE_BYTES,
+        workers: int = WORKERS,
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[str, bytes | CopilotError]]:
+        """Files of a revision as they come, fetched side by side and no others: path as given, and content or error.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            As for `read_bytes`.
+        rev : str
+            Tag, commit or branch.
+        limit : int
+            Most bytes of one file.
+        workers : int, default 16
+            Most files under way; as many again may wait for the reader.
+        progress : callable, optional
+            Called with a fraction and a line; what it raises ends the reading.
+
+        Raises
+        ------
+        NotFoundError
+            An unknown revision.
+        """
+        outputs, todo, wanted = self._outputs_at(rev), list(dict.fromkeys(paths)), []
+        where = {}
+        for path in todo:
+            try:
+                wanted.append(self._locate(outputs, path, rev))
+                where[len(wanted) - 1] = path
+            except CopilotError as error:
+                yield path, error
+        for done, (at, outcome) in enumerate(self._store.read_many(wanted, limit, workers), 1):
+            if progress:
+                progress(done / len(wanted), f"Read {done:,} of {len(wanted):,} files")
+            yield where[at], outcome
+
+    @property
+    def n_fetched(self) -> int:
+        """Objects that came from the remote so far: neither from the project's cache nor from our copies."""
+        return self._store.n_fetched
 
     def open_image(self, path: str, rev: str = "HEAD") -> Image.Image:
         """One picture of a revision, decoded; at most ``MAX_PIXELS``.
@@ -227,6 +271,23 @@ class DvcManager:
         except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{what} is not a picture that can be read.", "Choose a PNG or JPEG file.") from error
         return image
+
+    def _locate(self, outputs: tuple[Output, ...], path: str, rev: str) -> Wanted:
+        """The object of one file of a revision whose outputs are known."""
+        inside = self._inside(path)
+        parts = parts_of(outputs, inside)
+        if not parts:
+            raise self._not_tracked(inside, rev)
+        part = parts[0]
+        if part.output.path == inside and not part.output.is_folder:
+            digest = part.output.hash
+        else:
+            digest = self._listing(part.output).get(part.inner, "") if part.inner else ""
+        if not digest and self._files([part]):
+            raise InputError(f"{clean_text(inside) or 'The project'} is a folder in {clean_text(rev)}.", "Name a file.")
+        if not digest:
+            raise self._not_tracked(inside, rev)
+        return _wanted(digest, part.output, f"{clean_text(inside)} of {clean_text(rev)}")
 
     def _inside(self, path: str | None) -> str:
         """`path` relative to the project, with forward slashes; "" is the whole project."""
@@ -262,7 +323,7 @@ class DvcManager:
         if output.hash not in self._listings:
             what = clean_text(output.path)
             listed = output.listing and {name: digest for name, (digest, _) in output.listing.items()}
-            self._listings[output.hash] = listed or self._store.listing(output.hash, output.legacy, what)
+            self._listings[output.hash] = listed or self._store.listing(_wanted(output.hash, output, what))
             if len(self._listings) > KEPT_LISTINGS:
                 del self._listings[next(iter(self._listings))]
         return self._listings[output.hash]
@@ -307,6 +368,11 @@ class DvcManager:
         except ToolError:
             return State(part.output.hash, None, None)
         return State(folder_hash(files), len(files), self._size([part])) if files else None
+
+
+def _wanted(digest: str, output: Output, what: str) -> Wanted:
+    lost = f"It was imported from {output.source}; bring it into the cache: dvc fetch" if output.source else ""
+    return Wanted(digest, output.legacy, what, lost)
 
 
 def _by_change(history: ChangeHistory, names: dict[str, list[str]], found: list[Commit]) -> dict[str, list[str]]:

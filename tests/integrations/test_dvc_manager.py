@@ -14,7 +14,7 @@ from PIL import Image
 from copilot.errors import ConfigError, InputError, JobCancelled, NotFoundError, ToolError
 
 pytest.importorskip("dvc")
-from copilot.integrations.dvc_files import folder_hash, read_outputs
+from copilot.integrations.dvc.files import folder_hash, read_outputs
 from copilot.integrations.dvc_manager import DvcManager
 from tests.conftest import Reply
 
@@ -252,7 +252,7 @@ def test_without_the_cache_the_remote_of_today_is_read(project):
     assert not (project / ".dvc" / "cache").exists()
 
 
-def test_a_remote_on_a_web_server_is_read(project, http_server):
+def test_a_remote_on_a_web_server_is_read_once(project, http_server, home):
     empty_cache(project)
 
     def answer(request):
@@ -262,6 +262,8 @@ def test_a_remote_on_a_web_server_is_read(project, http_server):
     (project / ".dvc" / "config").write_text(f'[remote "web"]\n    url = {http_server(answer).url}\n')
     check_comparison(DvcManager(project, remote="web"))
     shutil.rmtree(project.parent / "store")
+    check_comparison(DvcManager(project, remote="web"))  # from our own copies
+    shutil.rmtree(home / "cache" / "dvc")
     with pytest.raises(ToolError, match="neither in the DVC cache nor in the remote 'web'"):
         DvcManager(project, remote="web").compare("images", "v1", "v2")
 
