@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from copilot.errors import InputError
-from copilot.integrations.git_reader import ObjectReader
 from copilot.integrations.dvc.texts import parse_mapping
+from copilot.integrations.git_reader import ObjectReader
 from copilot.utils.validators import clean_text, without_credentials
 
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -24,7 +24,7 @@ class Output(NamedTuple):
     """One tracked file or folder. `path` is relative to the DVC project; `hash` ends with ``.dir`` for a folder.
 
     `legacy` objects (DVC 1 and 2) lie elsewhere in the cache. `listing` holds path -> (hash, size) where the .dvc file
-    itself lists the folder's files (cloud-versioned remotes). `source` is where an import came from, without credentials.
+    itself lists the folder's files (cloud-versioned remotes). `source` is where an import came from.
     """
 
     path: str
@@ -172,6 +172,11 @@ def folder_hash(files: Mapping[str, str]) -> str:
     return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
+def outside_project(path: str) -> bool:
+    """Whether a normal path, as one of DVC's files has it, leads out of the project (or is all of it)."""
+    return "://" in path or path.startswith(("/", "../")) or path in (".", "..")
+
+
 def import_source(stage: Mapping[str, Any]) -> str | None:
     """Where the data of a .dvc file was imported from (``dvc import``, ``dvc import-url``), without credentials."""
     deps = stage.get("deps")
@@ -238,7 +243,7 @@ def _left_out(stage: dict) -> set[str]:
 def _output(row: dict, folder: str, defined_in: str, stage: str | None = None) -> Output | None:
     written = _text(row.get("path"))
     path = posixpath.normpath(posixpath.join(folder, written))
-    outside = "://" in written or path.startswith(("/", "../")) or path in (".", "..")
+    outside = "://" in written or outside_project(path)
     listing = _listing(row.get("files"))
     digest = folder_hash({name: file[0] for name, file in listing.items()}) if listing else _text(row.get("md5"))
     if outside or row.get("cache") is False or not is_hash(digest):

@@ -31,14 +31,8 @@ _RANGED = ("s3", "gs", "azure")  # one request an object; a plain open() asks fo
 _PROMPTS = ("ask_password", "ask_passphrase")
 _SECRET = re.compile(r"(?i)secret|password|passphrase|token|key|connection_string|credential|account_name")
 _SECRET_ENV = re.compile(r"(?i)^(aws|azure|google|oss|webdav)\w*(secret|key|token|password|connection_string)")
-_REFUSED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403", "401")
-_REFUSED_TYPES = (
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "AuthError",
-    "PermissionDenied",
-    "TokenRetrievalError",
-)
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403", "401"}
+_REFUSED_TYPES = {"NoCredentialsError", "PartialCredentialsError", "AuthError", "PermissionDenied"}
 
 
 class Wanted(NamedTuple):
@@ -162,7 +156,7 @@ class DvcRemote:
     def _down(self, error: BaseException) -> CopilotError:
         problem = clean_text(self._without_secrets(str(error)) or type(error).__name__)
         names = {type(e).__name__ for e in (error, error.__cause__) if e is not None}
-        refused = isinstance(error, PermissionError) or _code(error) in _REFUSED or names & {*_REFUSED_TYPES}
+        refused = isinstance(error, PermissionError) or _code(error) in _REFUSED or names & _REFUSED_TYPES
         if refused:
             message = f"The DVC remote {self._shown} refused us: {problem}"
             self._failure = ToolError(message, "Check its credentials: the environment, or dvc remote modify --local")

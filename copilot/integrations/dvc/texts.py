@@ -48,7 +48,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 
 
 def parse_mapping(name: str, content: bytes, max_bytes: int = MAX_BYTES) -> dict[Any, Any] | None:
-    """The mapping that a file holds, by the ending of its name (.json, .toml, else YAML); None if it is not a sound one."""
+    """The mapping that a file holds, by the ending of its name (.json, .toml, else YAML); else None."""
     if len(content) > max_bytes:
         return None
     try:
