@@ -263,6 +263,11 @@ class DvcManager(PipelineRevisions):
         found = self._git.commit(rev)
         return found._replace(subject=clean_text(printable(found.subject)))
 
+    def is_fixed(self, rev: str) -> bool:
+        """Whether a revision is a tag or a commit id, and so will always be the same one."""
+        is_id = len(rev) >= 7 and all(char in "0123456789abcdef" for char in rev.lower())
+        return is_id or any(rev in names for names in self._git.tags().values())
+
     def inside(self, path: str) -> str:
         """`path` relative to the project, with forward slashes.
 
