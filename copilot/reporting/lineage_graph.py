@@ -200,9 +200,8 @@ def _gap(gap: tuple[str, str], y: float, width: float, theme: ChartColours) -> l
 
 
 def _colour(kind: str, theme: ChartColours) -> str:
-    return {"run": theme.onset, "data": theme.train, "version": theme.train, "input": theme.train}.get(
-        kind, {"stage": theme.val, "remote": theme.best}.get(kind, theme.muted)
-    )
+    found = {"run": theme.text, "code": theme.muted, "stage": theme.val, "remote": theme.best}
+    return found.get(kind, theme.train)
 
 
 def _clipped(text: str, room: float, char: float) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,75 +15,13 @@ pytest.importorskip("dvc")
 from copilot.integrations.dvc.files import folder_hash, read_outputs
 from copilot.integrations.dvc_manager import DvcManager
 from tests.conftest import Reply
+from tests.integrations.dvc_projects import commit, fingerprint, git, picture, put, start, track
 
 ODD_NAMES = ("with space.png", "Grün-猫.png", "new\nline.png", "-dash.png")
 
 
-def git(repo: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *identity, "-C", str(repo), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def picture(value: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (8, 8), value).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def put(folder: Path, split: str, label: str, values: range) -> None:
-    target = folder / "images" / split / label
-    target.mkdir(parents=True, exist_ok=True)
-    for value in values:
-        (target / f"{value:03d}.png").write_bytes(picture(value))
-
-
-def track(project: Path, target: str = "images", push: bool = True) -> None:
-    from dvc.repo import Repo
-
-    with Repo(str(project)) as repo:
-        repo.add(str(project / target))
-        if push:
-            repo.push()
-
-
-def start(folder: Path) -> Path:
-    from dvc.repo import Repo
-
-    folder.mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "main")
-    Repo.init(str(folder)).close()
-    return folder
-
-
-def commit(repo: Path, message: str, tag: str | None = None) -> str:
-    git(repo, "add", "-A")
-    git(repo, "commit", "-q", "--allow-empty", "-m", message)
-    if tag:
-        git(repo, "tag", "-a", tag, "-m", tag)
-    return git(repo, "rev-parse", "HEAD")
-
-
-def fingerprint(folder: Path) -> dict[str, str]:
-    """Every file below a folder, Git's and DVC's own included, by hash."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_dvc_folders(tmp_path_factory):
-    """DVC's configuration and scratch of the person who runs the tests are neither read nor written."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
-            patch.setenv(name, str(tmp_path_factory.mktemp("dvc-own")))
-        yield
-
-
 @pytest.fixture(scope="module")
-def template(tmp_path_factory, _own_dvc_folders) -> Path:
+def template(tmp_path_factory, own_dvc_folders) -> Path:
     """v1: 40 train, 20 val. Then code only. v2: fewer train cats, more dogs, one image changed, odd names in val."""
     base = tmp_path_factory.mktemp("dvc")
     repo = start(base / "project")
