@@ -136,15 +136,24 @@ class PipelineFiles:
 
     def _declared(self, path: str, folder: str, pipeline: dict) -> Iterator[Stage]:
         lock, left = self._lock(folder), set(self._lock(folder))
+        seen = set()
         for name, stage in self._written(folder, pipeline):
             left.discard(name)
+            seen.add(name.partition("@")[0])
             yield _stage(path, folder, name, stage, lock.get(name))
         whole = pipeline.get("stages") if isinstance(pipeline.get("stages"), dict) else {}
         for name in sorted(left):  # of a foreach or matrix whose items only DVC can work out
             template = whole.get(name.partition("@")[0])
             if isinstance(template, dict) and ("foreach" in template or "matrix" in template):
+                seen.add(name.partition("@")[0])
                 body = template.get("do") if isinstance(template.get("do"), dict) else template
                 yield _stage(path, folder, name, body, lock[name])
+
+        self.notes += [
+            f"The items of stage {clean_text(name, 60)} in {_shown(path)} are not known before DVC has run it."
+            for name, stage in whole.items()
+            if isinstance(stage, dict) and clean_text(name) not in seen
+        ]
 
     def _written(self, folder: str, pipeline: dict) -> Iterator[tuple[str, dict]]:
         stages, known = pipeline.get("stages"), self._known(folder, pipeline)

@@ -31,7 +31,7 @@ def test_work_that_hangs_ends_in_an_error_after_the_rest():
         return item
 
     try:
-        with pytest.raises(StalledError, match="Nothing came"):
+        with pytest.raises(StalledError, match="Nothing came"):  # noqa: PT012
             for at, *_ in impatient_map(work, range(10), workers=2, patience_s=0.3):
                 got.append(at)
     finally:

@@ -158,7 +158,8 @@ def test_foreach_and_matrix_are_written_out():
 
 def test_items_that_only_the_lock_knows():
     yaml = "stages: {clean: {foreach: '${computed}', do: {cmd: 'clean ${item}', wdir: sub}}}"
-    lock = f"schema: '2.0'\nstages:\n  clean@z:\n    cmd: clean z\n    outs:\n    - {{path: out, md5: {MD5}.dir, nfiles: 3}}\n"
+    row = f"{{path: out, md5: {MD5}.dir, nfiles: 3}}"
+    lock = f"schema: '2.0'\nstages:\n  clean@z:\n    cmd: clean z\n    outs:\n    - {row}\n"
     (stage,) = read({"dvc.yaml": yaml, "dvc.lock": lock}).pipeline("r", "c").stages
     assert (stage.name, stage.command, stage.recorded) == ("clean@z", "clean z", True)
     assert (stage.outs[0].path, stage.outs[0].n_files) == ("sub/out", 3)
@@ -178,7 +179,8 @@ def test_locks_of_schema_1_and_2_and_stages_of_dvc_0():
 
 def test_imports_name_their_source_without_credentials():
     url = f"deps:\n- {{path: 'https://ada:pw@host/f.zip', etag: x}}\nouts:\n- {{path: f.zip, md5: {MD5}}}\n"
-    repo = f"frozen: true\ndeps:\n- {{path: d, repo: {{url: 'https://tok@host/r.git', rev_lock: abc}}}}\nouts:\n- {{path: d, md5: {MD5}.dir}}\n"
+    source = "{path: d, repo: {url: 'https://tok@host/r.git', rev_lock: abc}}"
+    repo = f"frozen: true\ndeps:\n- {source}\nouts:\n- {{path: d, md5: {MD5}.dir}}\n"
     found = read({"a.dvc": url, "b.dvc": repo}).pipeline("r", "c").stages
     assert [(s.kind, s.source, s.deps) for s in found] == [
         ("import", "https://***@host/f.zip", ()),
@@ -202,17 +204,15 @@ def test_several_pipelines_keep_apart_and_meet_by_their_files():
 def test_circles_and_hostile_files_do_no_harm():
     circle = "stages: {a: {cmd: x, deps: [p], outs: [q]}, b: {cmd: y, deps: [q], outs: [p]}}"
     assert sorted(names(read({"dvc.yaml": circle}))) == ["a", "b"]
-    for text in (
-        "stages: 3",
-        "stages: [1]",
-        "stages: {a: 1}",
-        "stages: {a: {cmd: [1], deps: 3, outs: {a: 1}, params: x}}",
-    ):
+    odd = "stages: {a: {cmd: [1], deps: 3, outs: {a: 1}, params: x}}"
+    for text in ("stages: 3", "stages: [1]", "stages: {a: 1}", odd):
         assert names(read({"dvc.yaml": text})) in ([], ["a"])
     evil = read({"evil.dvc": "[" * 200_000, "dvc.lock": "stages: {1: 2}", "x.dvc": "a: &a [*a]"})
     assert evil.pipeline("r", "c").notes[0].startswith("evil.dvc cannot be read")
     huge = "stages: {a: {matrix: {" + ", ".join(f"x{n}: [1, 2, 3]" for n in range(40)) + "}, cmd: x}}"
-    assert names(read({"dvc.yaml": huge})) == []
+    files = read({"dvc.yaml": huge})
+    assert names(files) == []
+    assert files.notes == ["The items of stage a in dvc.yaml are not known before DVC has run it."]
     outside = read({"dvc.yaml": "params: [../../secret.yaml, /etc/passwd, a.py]\nstages: {}"}, {"a.py": "lr = 1"})
     assert outside.params() == {}
     assert any("a.py is not read" in note for note in outside.notes)
