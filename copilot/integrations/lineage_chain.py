@@ -112,8 +112,6 @@ class Chain:
         """The tracked data that the run used: by hash, by path, else all of it."""
         bare = {digest.removesuffix(".dir") for digest in self.clues.hashes}
         by_hash = [data for data in tracked if data.hash.removesuffix(".dir") in bare]
-        if by_hash:
-            return by_hash, "matched"
         by_path = []
         for path in self.clues.paths:
             try:
@@ -122,6 +120,8 @@ class Chain:
                 continue
             near = (d for d in tracked if d.path == inside or f"{inside}/".startswith(f"{d.path}/"))
             by_path += [d for d in near if d not in by_path]
+        if by_hash:  # copies have one hash, and then the path tells them apart
+            return [data for data in by_hash if data in by_path] or by_hash, "matched"
         if bare:
             self._other_hash(dvc, by_path or tracked)
         else:
