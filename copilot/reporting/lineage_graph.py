@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from copilot.core.lineage import Lineage, LineageNode
 from copilot.core.pipelines import Pipeline
-from copilot.reporting.layers import layers
+from copilot.reporting.layers import Layers, Spot, WayPoint, layers
 from copilot.reporting.palette import LIGHT, ChartColours
 from copilot.utils.validators import clean_text
 
 MAX_BOXES = 60
-_WIDTH, _HEIGHT, _ACROSS, _DOWN, _MARGIN = 176, 62, 66, 22, 14
-_CHAR, _SMALL = 7.1, 6.0  # rough widths of a letter at 13 and 11 px
+_WIDTH, _HEIGHT, _ACROSS, _DOWN, _LANE, _MARGIN = 184, 62, 66, 22, 24, 12
+_CHAR, _SMALL = 8.5, 6.9  # rough widths of a letter at 13 and 11 px
 _LINE = 34  # of one gap below the drawing
 _FONT = "Inter, 'Segoe UI', Roboto, 'Liberation Sans', Arial, 'DejaVu Sans', sans-serif"
 _WORDS = {
@@ -122,12 +123,10 @@ def _drawing(
     left_out = len(boxes) - MAX_BOXES
     gaps = [*gaps, (f"{left_out:,} further boxes were left out.", "")] if left_out > 0 else gaps
     boxes = boxes[:MAX_BOXES]
-    columns = layers([box.id for box in boxes], [(arrow.source, arrow.target) for arrow in arrows])
-    tallest = max(map(len, columns), default=0)
-    places = _places(columns, tallest)
-    height = 2 * _MARGIN + max(tallest * (_HEIGHT + _DOWN) - _DOWN, 0)
-    width = max(2 * _MARGIN + len(columns) * (_WIDTH + _ACROSS) - _ACROSS, 520)
-    parts = [part for arrow in arrows for part in _arrow(arrow, places, theme, ident)]
+    laid = layers([box.id for box in boxes], [(arrow.source, arrow.target) for arrow in arrows])
+    places, height = _places(laid)
+    width = max(2 * _MARGIN + len(laid.columns) * (_WIDTH + _ACROSS) - _ACROSS, 680)
+    parts = [part for arrow in arrows for part in _arrow(arrow, laid, places, theme, ident)]
     parts += [part for box in boxes for part in _drawn(box, *places[box.id], theme)]
     parts += [part for at, gap in enumerate(gaps) for part in _gap(gap, height + at * _LINE, width, theme)]
     height += len(gaps) * _LINE + (_MARGIN if gaps else 0)
@@ -142,17 +141,24 @@ def _drawing(
     )
 
 
-def _places(columns: Sequence[Sequence[str]], tallest: int) -> dict[str, tuple[float, float]]:
-    """The top left corner of each box; columns are centred."""
-    step = _HEIGHT + _DOWN
-    return {
-        node: (_MARGIN + x * (_WIDTH + _ACROSS), _MARGIN + (tallest - len(column)) * step / 2 + y * step)
-        for x, column in enumerate(columns)
-        for y, node in enumerate(column)
-    }
+def _places(laid: Layers) -> tuple[dict[Spot, tuple[float, float]], float]:
+    """The left end and the middle line of each box and lane, and the height of it all; columns are centred."""
+    tall = [sum(map(_room, column)) for column in laid.columns]
+    highest, places = max(tall, default=0.0), {}
+    for x, (column, used) in enumerate(zip(laid.columns, tall, strict=True)):
+        y = _MARGIN + (highest - used) / 2
+        for spot in column:
+            places[spot] = _MARGIN + x * (_WIDTH + _ACROSS), y + _room(spot) / 2
+            y += _room(spot)
+    return places, highest + 2 * _MARGIN
 
 
-def _drawn(box: Box, x: float, y: float, theme: ChartColours) -> list[str]:
+def _room(spot: Spot) -> float:
+    return _LANE if isinstance(spot, WayPoint) else _HEIGHT + _DOWN
+
+
+def _drawn(box: Box, x: float, middle: float, theme: ChartColours) -> list[str]:
+    y = middle - _HEIGHT / 2
     colour = _colour(box.kind, theme)
     told = f"<title>{_safe(f'{box.label} ({box.word}). {box.told}', 500)}</title>"
     inside = _WIDTH - 24
@@ -168,25 +174,29 @@ def _drawn(box: Box, x: float, y: float, theme: ChartColours) -> list[str]:
     ]
 
 
-def _arrow(arrow: Arrow, places: dict[str, tuple[float, float]], theme: ChartColours, ident: str) -> list[str]:
-    if arrow.source not in places or arrow.target not in places:
+def _arrow(
+    arrow: Arrow, laid: Layers, places: dict[Spot, tuple[float, float]], theme: ChartColours, ident: str
+) -> list[str]:
+    """A curve from box to box, level where it crosses a column; its word lies before the last box."""
+    path = laid.paths.get((arrow.source, arrow.target))
+    if path is None:
         return []
-    (x, y), (to_x, to_y) = places[arrow.source], places[arrow.target]
-    x, y, to_y = x + _WIDTH, y + _HEIGHT / 2, to_y + _HEIGHT / 2
-    bend = max((to_x - x) / 2, 28)
+    drawn = ""
+    for a, b in pairwise(path):
+        (x, y), (to_x, to_y) = places[a], places[b]
+        x += _WIDTH
+        bend = max((to_x - x) / 2, 28)
+        start = f"L{x:.0f} {y:.0f}" if drawn else f"M{x:.0f} {y:.0f}"
+        drawn += f"{start}C{x + bend:.0f} {y:.0f} {to_x - bend:.0f} {to_y:.0f} {to_x:.0f} {to_y:.0f}"
     dashes = ' stroke-dasharray="5 4"' if arrow.assumed else ""
     word = f"{arrow.label}, assumed" if arrow.assumed else arrow.label
-    parts = [
-        f'<path class="link" d="M{x:.0f} {y:.0f}C{x + bend:.0f} {y:.0f} {to_x - bend:.0f} {to_y:.0f} {to_x:.0f} '
-        f'{to_y:.0f}" fill="none" stroke="{theme.muted}" stroke-width="1.4"{dashes} '
-        f'marker-end="url(#{ident}-tip)"><title>{_safe(word, 200)}</title></path>'
+    shown = _clipped(arrow.label, _ACROSS - 8, 5.4)
+    halo = f' text-anchor="middle" stroke="{theme.paper}" stroke-width="3" paint-order="stroke"'
+    return [
+        f'<path class="link" d="{drawn}" fill="none" stroke="{theme.muted}" stroke-width="1.4"{dashes} '
+        f'marker-end="url(#{ident}-tip)"><title>{_safe(word, 200)}</title></path>',
+        _text((x + to_x) / 2, (y + to_y) / 2 - 4, shown, theme.muted, size=10, kind="muted", more=halo),
     ]
-    if 0 < to_x - x <= _ACROSS:  # only between neighbours is there room for a word
-        shown = _clipped(arrow.label, _ACROSS - 8, 5.4)
-        middle = f'text-anchor="middle" stroke="{theme.paper}" stroke-width="3" paint-order="stroke"'
-        place = (x + to_x) / 2, (y + to_y) / 2 - 5
-        parts.append(_text(*place, shown, theme.muted, size=10, kind="muted", more=f" {middle}"))
-    return parts
 
 
 def _gap(gap: tuple[str, str], y: float, width: float, theme: ChartColours) -> list[str]:
@@ -194,7 +204,7 @@ def _gap(gap: tuple[str, str], y: float, width: float, theme: ChartColours) -> l
     room = width - 2 * _MARGIN - 20
     return [
         _text(_MARGIN, y + 16, "◆", theme.val, kind="gap-mark"),
-        _text(_MARGIN + 20, y + 15, _clipped(what, room, 6.6), theme.text, size=12, kind="ink"),
+        _text(_MARGIN + 20, y + 15, _clipped(what, room, 7.2), theme.text, size=12, kind="ink"),
         _text(_MARGIN + 20, y + 29, _clipped(hint, room, _SMALL), theme.muted, size=11, kind="muted"),
     ]
 
