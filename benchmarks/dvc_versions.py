@@ -3,10 +3,10 @@
     PYTHONPATH=. .venv/bin/python benchmarks/dvc_versions.py [--files 20000] [--revisions 5] [--skip-s3] [--keep FOLDER]
 
 Makes a project of small PNG files in ten classes, with one tag a revision. Its objects are written as DVC lays them
-out, which is faster than `dvc add`, and `dvc status` then says whether DVC agrees. The project's own cache is taken away, so
-that every object has to come from the remote; the S3 server is moto's, in a process of its own on this machine, with
-keys that DVC's configuration holds. DVC's lock is held all the while by another process, and every file of the project,
-those of .git and .dvc/tmp too, is compared by hash and time of its last change before and after.
+out, which is faster than `dvc add`, and `dvc status` then says whether DVC agrees. The project's own cache is taken
+away, so that every object has to come from the remote; the S3 server is moto's, in a process of its own on this
+machine, with keys that DVC's configuration holds. DVC's lock is held all the while by another process, and every file
+of the project, those of .git and .dvc/tmp too, is compared by hash and time of its last change before and after.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ class DvcManager(PipelineRevisions):
         Name of the DVC remote to read from. Default: the project's own.
     patience_s : float
         A remote from which nothing comes for so long is given up.
+    keep_copies : bool, default True
+        Keep what the remote gave in the home folder, by its hash.
 
     Raises
     ------
@@ -54,9 +56,14 @@ class DvcManager(PipelineRevisions):
     """
 
     def __init__(
-        self, repo: str | Path | None = None, remote: str | None = None, patience_s: float = PATIENCE_S
+        self,
+        repo: str | Path | None = None,
+        remote: str | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+        keep_copies: bool = True,
     ) -> None:
-        super().__init__(repo, remote, patience_s)
+        super().__init__(repo, remote, patience_s, keep_copies)
 
     def datasets(self, rev: str = "HEAD") -> list[TrackedData]:
         """The folders and files that DVC tracks in a revision, by path."""
@@ -251,42 +258,6 @@ class DvcManager(PipelineRevisions):
             if progress:
                 progress(done / len(wanted), f"Read {done:,} of {len(wanted):,} files")
             yield where[at], outcome
-
-    def commit(self, rev: str) -> Commit:
-        """The commit that a revision names.
-
-        Raises
-        ------
-        NotFoundError
-            An unknown revision.
-        """
-        found = self._git.commit(rev)
-        return found._replace(subject=clean_text(printable(found.subject)))
-
-    def is_fixed(self, rev: str) -> bool:
-        """Whether a revision is a tag or a commit id, and so will always be the same one."""
-        is_id = len(rev) >= 7 and all(char in "0123456789abcdef" for char in rev.lower())
-        return is_id or any(rev in names for names in self._git.tags().values())
-
-    def inside(self, path: str) -> str:
-        """`path` relative to the project, with forward slashes.
-
-        Raises
-        ------
-        InputError
-            It leads out of the project.
-        """
-        return self._inside(path)
-
-    @property
-    def remote_name(self) -> str | None:
-        """The remote that data is read from, None if the project has none."""
-        return self._store.remote_name
-
-    @property
-    def remote_url(self) -> str | None:
-        """Its address without credentials."""
-        return self._store.remote_url
 
     @property
     def n_fetched(self) -> int:

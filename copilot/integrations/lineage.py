@@ -73,7 +73,8 @@ def runs_by_version(
     by_hash = {version.hash: version for version in all_versions(dvc, path)}
     revs = {rev for found in clues.values() for rev in (found.revision, found.commit) if rev}
     held = dvc.versions_at(sorted(revs), path)
-    return group_runs(path or "", ((run_id, _version_of(found, by_hash, held, dvc)) for run_id, found in clues.items()))
+    found = ((run_id, _version_of(clue, by_hash, held, dvc)) for run_id, clue in clues.items())
+    return group_runs(path or "", found)
 
 
 def data_change(source: MlflowSource, run_a: str, run_b: str, dvc: DvcManager, path: str | None = None) -> DataChange:

@@ -72,6 +72,8 @@ class Chain:
                 known = found is not None
             except CopilotError as error:
                 hint = error.hint if "unshallow" in error.hint else "Fetch it: git fetch --all; or it was never pushed."
+                if clues.repository and not dvc.is_clone_of(clues.repository):
+                    hint = f"The run's code is in {clues.repository}: set dvc.repo to a clone of it."
                 self._gap("code", f"The commit {clues.commit[:10]} is not in the clone of the data.", hint)
             self._add("code", "code", clues.commit[:10], facts)
             self._link("code", "run", "ran")

@@ -1,4 +1,4 @@
-"""The benchmark of data versions, small: what it builds is DVC's, only what it reads is fetched, all stays as it was."""
+"""The benchmark of data versions, small: what it builds is DVC's, only what is read is fetched, nothing moves."""
 
 from __future__ import annotations
 

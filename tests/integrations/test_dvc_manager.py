@@ -345,6 +345,16 @@ def test_objects_that_are_lost_or_damaged(project):
     assert [v.n_files for v in DvcManager(project).versions("images/val")] == [24, None]
 
 
+def test_a_lost_import_names_where_it_came_from(project):
+    source = "deps:\n- path: d\n  repo:\n    url: https://tok@host/r.git\n"
+    pointer = f"{source}outs:\n- path: d.bin\n  md5: {'a' * 32}\n  hash: md5\n"
+    (project / "d.bin.dvc").write_text(pointer)
+    commit(project, "An import")
+    with pytest.raises(ToolError, match="neither in the DVC cache") as error:
+        DvcManager(project).read_bytes("d.bin")
+    assert "imported from https://***@host/r.git" in line_of(error)
+
+
 def test_remotes_that_are_missing_or_dead(project, free_port, http_server):
     empty_cache(project)
     with pytest.raises(NotFoundError, match="no DVC remote called 'origin'") as error:

@@ -71,6 +71,7 @@ def store(project, tmp_path_factory) -> tuple[MlflowSource, dict[str, str]]:
         "lost": log("lost", {git_tag: "f" * 40}),
         "dirty": log("dirty", {git_tag: v1, "dvc.md5": "0" * 32 + ".dir", "mlflow.git.dirty": "true"}),
         "ahead": log("ahead", {git_tag: v1, "data_hash": hashes["v2"]}),
+        "other": log("other", {git_tag: "e" * 40, "mlflow.source.git.repoURL": "git@host:team/other.git"}),
         "wrong": log("wrong", {git_tag: v2}, data_version="v9"),
     }
     dataset = Dataset("cats", "1a2b3c", "local", f'{{"uri": "{project}/images/train"}}')
@@ -132,6 +133,10 @@ def test_what_is_missing_is_said_plainly(store, project):
     assert "changed and not committed" in gaps("dirty")
     assert "No commit holds data with the hash" in gaps("dirty")
     assert "data is images of v2, which its commit does not hold" in gaps("ahead")
+    assert "The run's code is in git@host:team/other.git: set dvc.repo" in gaps("other")
+    git(project, "remote", "add", "origin", "https://ada@host/team/other")
+    assert "git fetch --all" in gaps("other")
+    git(project, "remote", "remove", "origin")
     assert "'v9', is no revision" in gaps("wrong")
     assert "names v1 of images, while its commit holds v2" in gaps("named")
     assert "'main' as its data version, which moves on" in gaps("branch")
@@ -159,9 +164,9 @@ def test_runs_by_version(store, project):
     names = {run_id: name for name, run_id in runs.items()}
     groups = {row.version.revision: {names[run_id] for run_id in row.run_ids} for row in found.versions}
     assert groups == {"v2": {"full", "stage", "ahead", "wrong"}, "v1": {"plain", "named", "branch"}}
-    assert {names[run_id] for run_id in found.unknown} == {"bare", "lost", "dirty"}
+    assert {names[run_id] for run_id in found.unknown} == {"bare", "lost", "dirty", "other"}
     assert "not committed" in found.unknown[runs["dirty"]]
-    assert found.summary == "7 runs used 2 versions of images; of 3 the data is not known."
+    assert found.summary == "7 runs used 2 versions of images; of 4 the data is not known."
 
 
 def test_what_moved_in_the_data_between_two_runs(store, project):

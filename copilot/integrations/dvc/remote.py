@@ -25,7 +25,7 @@ except ImportError as error:
 
 PATIENCE_S = 30.0
 WORKERS = 16
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20  # on a slow line with many readers, one of these has to come within the patience
 _EMPTY = "d41d8cd98f00b204e9800998ecf8427e"  # no byte of it can be asked for as a range
 _RANGED = ("s3", "gs", "azure")  # one request an object; a plain open() asks for its size first
 _PROMPTS = ("ask_password", "ask_passphrase")
@@ -174,13 +174,12 @@ class DvcRemote:
 def _content(system: Any, path: str, limit: int, tick: Tick) -> bytes:
     chunks: list[bytes] = []
     if system.protocol in _RANGED:
-        at = 0
-        while at < limit:
-            chunks.append(system.cat_file(path, start=at, end=min(at + _CHUNK, limit)))
+        data = system.cat_file(path, start=0, end=min(_CHUNK, limit))
+        end = min(system.size(path), limit) if len(data) == _CHUNK else 0  # a range beyond the end is an error
+        chunks.append(data)
+        for at in range(_CHUNK, end, _CHUNK):
             tick()
-            at += len(chunks[-1])
-            if len(chunks[-1]) < _CHUNK:
-                break
+            chunks.append(system.cat_file(path, start=at, end=min(at + _CHUNK, end)))
         return b"".join(chunks)
     with system.open(path, "rb") as file:
         while limit > 0 and (chunk := file.read(min(limit, _CHUNK))):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from copilot.core.datasets import printable
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.dvc.files import Output, OutputReader, Part, find_project, folder_hash, parts_of
 from copilot.integrations.dvc.object_cache import ObjectCache
 from copilot.integrations.dvc.remote import Wanted
 from copilot.integrations.dvc.store import DvcStore
-from copilot.integrations.git_reader import GitReader
+from copilot.integrations.git_reader import Commit, GitReader
 from copilot.utils.logging import no_telemetry
 from copilot.utils.validators import clean_text, home_folder
 
@@ -41,15 +43,55 @@ class State(NamedTuple):
 class Revisions:
     """The revisions of the DVC project that holds `repo`; see `DvcManager`."""
 
-    def __init__(self, repo: str | Path | None, remote: str | None, patience_s: float) -> None:
+    def __init__(self, repo: str | Path | None, remote: str | None, patience_s: float, keep_copies: bool) -> None:
         no_telemetry()
         self.root = find_project(Path(repo or "."))
         self._git = GitReader(self.root)
         self._outputs = OutputReader(self._git.prefix)
-        copies = ObjectCache(home_folder() / "cache" / "dvc")
+        copies = ObjectCache(home_folder() / "cache" / "dvc") if keep_copies else None
         self._store = DvcStore(self.root, remote, copies, patience_s)
         self._listings: dict[str, dict[str, str]] = {}
         self._inner_states: dict[tuple[str, str], State | None] = {}
+
+    def commit(self, rev: str) -> Commit:
+        """The commit that a revision names.
+
+        Raises
+        ------
+        NotFoundError
+            An unknown revision.
+        """
+        found = self._git.commit(rev)
+        return found._replace(subject=clean_text(printable(found.subject)))
+
+    def is_fixed(self, rev: str) -> bool:
+        """Whether a revision is a tag or a commit id, and so will always be the same one."""
+        is_id = len(rev) >= 7 and all(char in "0123456789abcdef" for char in rev.lower())
+        return is_id or any(rev in names for names in self._git.tags().values())
+
+    def is_clone_of(self, address: str) -> bool:
+        """Whether the repository is fetched from that address, written in any way (https, ssh, ``git@host:path``)."""
+        return _place(address) in map(_place, self._git.addresses())
+
+    def inside(self, path: str) -> str:
+        """`path` relative to the project, with forward slashes.
+
+        Raises
+        ------
+        InputError
+            It leads out of the project.
+        """
+        return self._inside(path)
+
+    @property
+    def remote_name(self) -> str | None:
+        """The remote that data is read from, None if the project has none."""
+        return self._store.remote_name
+
+    @property
+    def remote_url(self) -> str | None:
+        """Its address without credentials."""
+        return self._store.remote_url
 
     def _locate(self, outputs: tuple[Output, ...], path: str, rev: str) -> Wanted:
         """The object of one file of a revision whose outputs are known."""
@@ -147,6 +189,12 @@ class Revisions:
         except ToolError:
             return State(part.output.hash, None, None)
         return State(folder_hash(files), len(files), self._size([part])) if files else None
+
+
+def _place(address: str) -> str:
+    """Host and path of a Git address."""
+    plain = re.sub(r"^[a-z+]+://", "", address.strip().lower()).rpartition("@")[2]
+    return plain.replace(":", "/", 1).removesuffix("/").removesuffix(".git")
 
 
 def wanted(digest: str, output: Output, what: str) -> Wanted:

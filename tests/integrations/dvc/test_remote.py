@@ -100,11 +100,41 @@ def test_only_what_is_asked_for_is_fetched_and_fetched_once(project):
     assert fingerprint(project) == before
 
 
+def test_secrets_are_not_logged(project, caplog):
+    with caplog.at_level("DEBUG"):
+        assert DvcManager(project).read_bytes(CATS[0], "v1") == picture(0)
+    assert SECRET not in caplog.text
+    ours = [record for record in caplog.records if record.name.startswith("copilot")]
+    assert KEY not in " ".join(record.getMessage() for record in ours)
+
+
+def test_a_cloud_versioned_remote_is_said(project):
+    config = project / ".dvc" / "config"
+    config.write_text(config.read_text() + "    version_aware = true\n")
+    row = f"- relpath: a.png\n    md5: {'a' * 32}\n    size: 3\n    cloud: {{far: {{version_id: x, etag: y}}}}\n"
+    (project / "cloud.dvc").write_text(f"outs:\n- path: cloud\n  hash: md5\n  files:\n  {row}")
+    commit(project, "Cloud-versioned")
+    manager = DvcManager(project)
+    assert [v.n_files for v in manager.versions("cloud")] == [1]
+    with pytest.raises(ToolError, match="'far' is cloud-versioned") as error:
+        manager.read_bytes("cloud/a.png")
+    assert "dvc fetch --all-commits" in line_of(error.value)
+
+
 def test_an_empty_file_and_a_limit(project):
     manager = DvcManager(project)
     assert manager.read_bytes("images/empty.txt", "v1") == b""
     with pytest.raises(InputError, match="larger than"):
         manager.read_bytes(CATS[0], "v1", limit=10)
+
+
+@pytest.mark.parametrize("chunk", [len(picture(0)), len(picture(0)) - 1, 7])
+def test_objects_larger_than_a_piece_come_whole(project, monkeypatch, chunk):
+    monkeypatch.setattr("copilot.integrations.dvc.remote._CHUNK", chunk)
+    manager = DvcManager(project, keep_copies=False)
+    assert manager.read_bytes(CATS[0], "v1") == picture(0)
+    with pytest.raises(InputError, match="larger than"):
+        manager.read_bytes(CATS[0], "v1", limit=20)
 
 
 def test_files_that_are_not_there_do_not_stop_the_others(project, s3):
