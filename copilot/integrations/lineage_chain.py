@@ -47,7 +47,7 @@ class Chain:
         revision = self._code()
         if self.dvc is None:
             self._gap("data", "No DVC project is known, so that the data has no versions.", "Set dvc.repo.")
-        elif revision:
+        elif revision := self._revision(self.dvc, revision):
             self._data(self.dvc, revision)
         missing = tuple(self.missing)
         return Lineage(
@@ -84,7 +84,7 @@ class Chain:
             try:
                 dvc.commit(named)
                 moves = not dvc.is_fixed(named)
-                if moves:
+                if moves and not clues.hashes:
                     line = f"The run names {clean_text(named, 40)!r} as its data version, which moves on."
                     self._gap("version", line, "Name a tag or a commit instead.")
                 if not (moves and known):
@@ -93,6 +93,26 @@ class Chain:
                 line = f"The data version that the run names, {clean_text(named, 40)!r}, is no revision here."
                 self._gap("version", line, "Tag the commit of the data: git tag NAME; or fetch the tags.")
         return clues.commit if dvc and clues.commit and known else None
+
+    def _revision(self, dvc: DvcManager, own: str | None) -> str | None:
+        """Where the run's data is: at its own revision, unless another one holds the hash that it carries."""
+        bare = {digest.removesuffix(".dir") for digest in self.clues.hashes}
+        try:
+            tracked = dvc.datasets(own or "HEAD")
+        except CopilotError:
+            return own
+        if not bare or (own and any(data.hash.removesuffix(".dir") in bare for data in tracked)):
+            return own
+        hint = "Commit the .dvc files before training: dvc add, git commit."
+        for data in tracked[:MAX_DATA]:
+            for version in all_versions(dvc, data.path):
+                if version.hash.removesuffix(".dir") in bare:
+                    if own:
+                        line = f"The run's data is {data.path} of {version.revision}, which {own[:10]} does not hold."
+                        self._gap("version", line, hint)
+                    return version.commit
+        self._gap("data", "No commit holds data with the hash that the run carries.", hint)
+        return own
 
     def _data(self, dvc: DvcManager, revision: str) -> None:
         tracked = dvc.datasets(revision)
@@ -103,7 +123,8 @@ class Chain:
         chosen, certainty = self._chosen(dvc, tracked)
         for at, data in enumerate(chosen[:MAX_DATA]):
             self._tracked(dvc, f"data{at}", data, revision, certainty)
-        self._compare_commit(dvc, revision)
+        if revision == self.clues.revision:
+            self._compare_commit(dvc, revision)
         if len(chosen) > MAX_DATA:
             line = f"{len(chosen) - MAX_DATA:,} further outputs are tracked at that commit."
             self._gap("data", line, "Set the tag dvc.path to the folder that the run reads.")
@@ -124,23 +145,10 @@ class Chain:
             by_path += [d for d in near if d not in by_path]
         if by_hash:  # copies have one hash, and then the path tells them apart
             return [data for data in by_hash if data in by_path] or by_hash, "matched"
-        if bare:
-            self._other_hash(dvc, by_path or tracked)
-        else:
+        if not bare:
             line = "The run carries no hash of its data: what was changed and not committed would not show."
             self._gap("data", line, TAG_DATA)
         return by_path or tracked, "recorded" if by_path and self.clues.revision else "assumed"
-
-    def _other_hash(self, dvc: DvcManager, tracked: list[TrackedData]) -> None:
-        """Say whose hash the run carries, if not that of its revision."""
-        hint = "Commit the .dvc files before training: dvc add, git commit."
-        for data in tracked[:MAX_DATA]:
-            for version in all_versions(dvc, data.path):
-                if version.hash.removesuffix(".dir") in {d.removesuffix(".dir") for d in self.clues.hashes}:
-                    line = f"The run's data is {data.path} of {version.revision}, which its commit does not hold."
-                    self._gap("version", line, hint)
-                    return
-        self._gap("data", "No commit holds data with the hash that the run carries.", hint)
 
     def _tracked(self, dvc: DvcManager, node: str, data: TrackedData, revision: str, certainty: str) -> None:
         facts = {"md5": data.hash, "defined in": data.defined_in}

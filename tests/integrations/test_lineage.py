@@ -72,6 +72,7 @@ def store(project, tmp_path_factory) -> tuple[MlflowSource, dict[str, str]]:
         "dirty": log("dirty", {git_tag: v1, "dvc.md5": "0" * 32 + ".dir", "mlflow.git.dirty": "true"}),
         "ahead": log("ahead", {git_tag: v1, "data_hash": hashes["v2"]}),
         "other": log("other", {git_tag: "e" * 40, "mlflow.source.git.repoURL": "git@host:team/other.git"}),
+        "apart": log("apart", {git_tag: "d" * 40, "dvc.md5": hashes["v1"]}),
         "wrong": log("wrong", {git_tag: v2}, data_version="v9"),
     }
     dataset = Dataset("cats", "1a2b3c", "local", f'{{"uri": "{project}/images/train"}}')
@@ -132,7 +133,11 @@ def test_what_is_missing_is_said_plainly(store, project):
     assert "git fetch" in gaps("lost")
     assert "changed and not committed" in gaps("dirty")
     assert "No commit holds data with the hash" in gaps("dirty")
-    assert "data is images of v2, which its commit does not hold" in gaps("ahead")
+    assert f"data is images of v2, which {git(project, 'rev-parse', 'v1^{commit}')[:10]} does not" in gaps("ahead")
+    assert chain(store, project, "ahead").versions["images"].revision == "v2"
+    apart = chain(store, project, "apart")  # its code is in another repository, its data is known by its hash
+    assert (apart.versions["images"].revision, certainties(apart)["images"]) == ("v1", "matched")
+    assert [gap.at for gap in apart.missing] == ["code"]
     assert "The run's code is in git@host:team/other.git: set dvc.repo" in gaps("other")
     git(project, "remote", "add", "origin", "https://ada@host/team/other")
     assert "git fetch --all" in gaps("other")
@@ -163,10 +168,10 @@ def test_runs_by_version(store, project):
     found = runs_by_version(source, "pets", DvcManager(project), "images")
     names = {run_id: name for name, run_id in runs.items()}
     groups = {row.version.revision: {names[run_id] for run_id in row.run_ids} for row in found.versions}
-    assert groups == {"v2": {"full", "stage", "ahead", "wrong"}, "v1": {"plain", "named", "branch"}}
+    assert groups == {"v2": {"full", "stage", "ahead", "wrong"}, "v1": {"plain", "named", "branch", "apart"}}
     assert {names[run_id] for run_id in found.unknown} == {"bare", "lost", "dirty", "other"}
     assert "not committed" in found.unknown[runs["dirty"]]
-    assert found.summary == "7 runs used 2 versions of images; of 4 the data is not known."
+    assert found.summary == "8 runs used 2 versions of images; of 4 the data is not known."
 
 
 def test_what_moved_in_the_data_between_two_runs(store, project):
