@@ -16,6 +16,7 @@ from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.utils.validators import clean_text, without_credentials
 
 TIMEOUT_S = 60.0
+_PIECE = 1 << 20
 _IDENTIFIER = re.compile(r"[0-9a-f]{7,64}")
 # A repository may be somebody else's: nothing that it configures is run, and nothing is asked at the terminal.
 _SAFE = ("-c", "log.showSignature=false", "-c", "core.fsmonitor=false", "--no-optional-locks", "--no-pager")
@@ -231,14 +232,19 @@ class ObjectReader:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
-    def read(self, oid: str) -> bytes:
-        """The bytes of an object: a file, or a folder in Git's raw form."""
+    def read(self, oid: str, limit: int | None = None) -> bytes:
+        """The bytes of an object: a file, or a folder in Git's raw form; of a larger one the first ``limit + 1``."""
         self._process.stdin.write(f"{oid}\n".encode())
         self._process.stdin.flush()
         header = self._process.stdout.readline().split()
         if len(header) != 3:
             raise ToolError(f"Git has no object {oid[:12]} here.", "The clone is incomplete: git fetch --unshallow")
-        return self._process.stdout.read(int(header[2]) + 1)[:-1]
+        size = int(header[2])
+        kept = size if limit is None else min(size, limit + 1)
+        data, left = self._process.stdout.read(kept), size - kept + 1
+        while left > 0 and (passed := len(self._process.stdout.read(min(left, _PIECE)))):
+            left -= passed
+        return data
 
     def folder(self, oid: str) -> list[TreeEntry]:
         """The entries of a folder (a Git tree object: mode, space, name, zero byte, binary id)."""

@@ -383,6 +383,17 @@ def test_remotes_that_are_missing_or_dead(project, free_port, http_server):
         DvcManager(project)
 
 
+def test_a_huge_dvc_file_is_neither_held_nor_read(project, monkeypatch):
+    monkeypatch.setattr("copilot.integrations.dvc.files.MAX_BYTES", 2_000)
+    monkeypatch.setattr("copilot.integrations.dvc.texts.MAX_BYTES", 2_000)
+    (project / "huge.dvc").write_text("outs: []\n" + "#" * 3_000_000)
+    (project / "odd name\n猫.dvc").write_text(f"outs:\n- path: odd name\n  md5: {'a' * 32}\n  hash: md5\n")
+    commit(project, "Huge")
+    manager = DvcManager(project)
+    assert [row.path for row in manager.datasets()] == ["images", "odd name"]
+    assert [stage.name for stage in manager.pipeline().stages if stage.outs] == ["images.dvc", "odd name 猫.dvc"]
+
+
 def test_hostile_dvc_files_are_left_out(project):
     (project / "evil.dvc").write_text("outs:\n- path: evil\n  md5: ../../../../etc/passwd\n  hash: md5\n")
     (project / "broken.dvc").write_text("outs: [\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from copilot.errors import InputError
-from copilot.integrations.dvc.texts import parse_mapping
+from copilot.integrations.dvc.texts import MAX_BYTES, parse_mapping
 from copilot.integrations.git_reader import ObjectReader
 from copilot.utils.validators import clean_text, without_credentials
 
@@ -106,7 +106,7 @@ class OutputReader:
             if not tree:
                 return None
         found = next((e.id for e in objects.folder(tree) if e.name == name and e.is_file), None)
-        return found and objects.read(found)
+        return found and objects.read(found, MAX_BYTES)
 
     def _blobs(self, objects: ObjectReader, tree: str) -> tuple[tuple[str, str], ...]:
         for name in self._prefix:
@@ -130,7 +130,7 @@ class OutputReader:
 
 
 def _contents(objects: ObjectReader, files: Iterable[tuple[str, str]]) -> dict[str, bytes]:
-    return {path: objects.read(blob) for path, blob in files}
+    return {path: objects.read(blob, MAX_BYTES) for path, blob in files}
 
 
 def find_project(start: Path) -> Path:

@@ -47,9 +47,9 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 
 
-def parse_mapping(name: str, content: bytes, max_bytes: int = MAX_BYTES) -> dict[Any, Any] | None:
+def parse_mapping(name: str, content: bytes, max_bytes: int | None = None) -> dict[Any, Any] | None:
     """The mapping that a file holds, by the ending of its name (.json, .toml, else YAML); else None."""
-    if len(content) > max_bytes:
+    if len(content) > (MAX_BYTES if max_bytes is None else max_bytes):
         return None
     try:
         if name.endswith(".json"):
