@@ -59,6 +59,14 @@ class DataVersion(Document):
     hash: str
 
 
+class DataProject(Document):
+    """A DVC project that was found. ``repository`` is the top of its Git repository, None where there is none."""
+
+    path: str
+    repository: str | None = None
+    remotes: tuple[str, ...] = ()
+
+
 class ClassCount(Document):
     """Images of one class in revision a and in revision b."""
 

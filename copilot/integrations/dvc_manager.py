@@ -6,19 +6,18 @@ The history comes from Git, what is tracked from DVC's own text files in each co
 from __future__ import annotations
 
 import io
-import os
-import posixpath
+import sys
 import warnings
-from collections.abc import Callable
-from pathlib import Path, PurePath
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from copilot.core.datasets import BalanceThresholds, DataComparison, DataVersion, TrackedData, compare_files, printable
-from copilot.errors import InputError, MissingExtraError, NotFoundError, ToolError
-from copilot.integrations.dvc_files import Output, OutputReader, Part, find_project, folder_hash, parts_of
-from copilot.integrations.dvc_store import DvcStore
-from copilot.integrations.git_reader import ChangeHistory, Commit, GitReader
-from copilot.utils.logging import no_telemetry
+from copilot.errors import CopilotError, InputError, MissingExtraError
+from copilot.integrations.dvc.files import parts_of
+from copilot.integrations.dvc.pipeline_revisions import PipelineRevisions
+from copilot.integrations.dvc.remote import PATIENCE_S, WORKERS, Wanted
+from copilot.integrations.dvc.revisions import State, TrackedFile
+from copilot.integrations.git_reader import ChangeHistory, Commit, ObjectReader
 from copilot.utils.validators import clean_text
 
 try:
@@ -29,32 +28,12 @@ except ImportError as error:
 MAX_FILE_BYTES = 200_000_000
 MAX_PIXELS = 64_000_000
 MAX_NAMES = 20
-KEPT_LISTINGS = 8
 IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 Progress = Callable[[float, str], None]
 
 
-class TrackedFile(NamedTuple):
-    """Content hash (MD5) of a file and its bytes; the size is None where only the remote would know it.
-
-    `legacy` objects (DVC 1 and 2) lie elsewhere in the cache.
-    """
-
-    hash: str
-    size: int | None
-    legacy: bool = False
-
-
-class State(NamedTuple):
-    """A data set in one commit, without its file list."""
-
-    hash: str
-    n_files: int | None
-    size: int | None
-
-
-class DvcManager:
+class DvcManager(PipelineRevisions):
     """The DVC project that holds `repo`.
 
     Parameters
@@ -63,6 +42,10 @@ class DvcManager:
         A folder in the project; its parents are searched. Default: the working folder.
     remote : str, optional
         Name of the DVC remote to read from. Default: the project's own.
+    patience_s : float
+        A remote from which nothing comes for so long is given up.
+    keep_copies : bool, default True
+        Keep what the remote gave in the home folder, by its hash.
 
     Raises
     ------
@@ -72,14 +55,15 @@ class DvcManager:
         Git is missing or refuses the repository.
     """
 
-    def __init__(self, repo: str | Path | None = None, remote: str | None = None) -> None:
-        no_telemetry()
-        self.root = find_project(Path(repo or "."))
-        self._git = GitReader(self.root)
-        self._outputs = OutputReader(self._git.prefix)
-        self._store = DvcStore(self.root, remote)
-        self._listings: dict[str, dict[str, str]] = {}
-        self._inner_states: dict[tuple[str, str], State | None] = {}
+    def __init__(
+        self,
+        repo: str | Path | None = None,
+        remote: str | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+        keep_copies: bool = True,
+    ) -> None:
+        super().__init__(repo, remote, patience_s, keep_copies)
 
     def datasets(self, rev: str = "HEAD") -> list[TrackedData]:
         """The folders and files that DVC tracks in a revision, by path."""
@@ -117,21 +101,56 @@ class DvcManager:
             No commit tracks anything there.
         """
         inside = self._inside(path)
-        states: dict[str, State | None] = {}
-
         with self._git.objects() as objects:
-
-            def key(commit: Commit) -> str | None:
-                state = self._state(parts_of(self._outputs.outputs(objects, commit.tree), inside))
-                states[commit.id] = state
-                return state and state.hash
-
-            history = ChangeHistory(self._git.commits(), key)
+            history, states = self._history(objects, inside)
             found = history.changes(limit, progress)
-            tags, branches = (_by_change(history, names, found) for names in (self._git.tags(), self._git.branches()))
+            named = self._named(history, found, states)
         if not found:
             raise self._not_tracked(inside, "HEAD")
-        return [_version(commit, states[commit.id], tags[commit.id], branches[commit.id]) for commit in found]
+        return list(named.values())
+
+    def versions_at(self, revs: Iterable[str], path: str | None = None) -> dict[str, DataVersion | CopilotError]:
+        """The version of the data under `path` that each revision holds, or why there is none.
+
+        Parameters
+        ----------
+        revs : iterable of str
+            Tags, commits or branches; commits that no branch reaches any more too.
+        path : str, optional
+            As for `versions`.
+        """
+        inside, commits, found = self._inside(path), {}, {}
+        for rev in dict.fromkeys(revs):
+            try:
+                commits[rev] = self._git.resolve(rev)
+            except CopilotError as error:
+                found[rev] = error
+        with self._git.objects() as objects:
+            history, states = self._history(objects, inside, set(commits.values()))
+            changes = history.changes(limit=sys.maxsize)
+            named = self._named(history, changes, states)
+            for rev, commit in commits.items():
+                found[rev] = named.get(history.origin(commit) or "") or self._not_tracked(inside, rev)
+        return found
+
+    def _history(
+        self, objects: ObjectReader, inside: str, also: Iterable[str] = ()
+    ) -> tuple[ChangeHistory, dict[str, State | None]]:
+        """The history of what is tracked at a path, and the states it fills in as it is walked."""
+        states: dict[str, State | None] = {}
+
+        def key(commit: Commit) -> str | None:
+            state = self._state(parts_of(self._outputs.outputs(objects, commit.tree), inside))
+            states[commit.id] = state
+            return state and state.hash
+
+        return ChangeHistory(self._git.commits(also), key), states
+
+    def _named(
+        self, history: ChangeHistory, found: list[Commit], states: dict[str, State | None]
+    ) -> dict[str, DataVersion]:
+        tags, branches = (_by_change(history, names, found) for names in (self._git.tags(), self._git.branches()))
+        return {c.id: _version(c, states[c.id], tags[c.id], branches[c.id]) for c in found}
 
     def compare(
         self, path: str | None, rev_a: str, rev_b: str, *, thresholds: BalanceThresholds | None = None
@@ -184,17 +203,7 @@ class DvcManager:
         ToolError
             Neither cache nor remote have it.
         """
-        inside = self._inside(path)
-        part = self._parts(inside, rev)[0]
-        if part.output.path == inside and not part.output.is_folder:
-            digest = part.output.hash
-        else:
-            digest = self._listing(part.output).get(part.inner, "") if part.inner else ""
-        if not digest and self._files([part]):
-            raise InputError(f"{clean_text(inside) or 'The project'} is a folder in {clean_text(rev)}.", "Name a file.")
-        if not digest:
-            raise self._not_tracked(inside, rev)
-        return self._store.read(digest, part.output.legacy, limit, f"{clean_text(inside)} of {clean_text(rev)}")
+        return self._store.read(self._locate(self._outputs_at(rev), path, rev), limit)
 
     def read_file(self, file: TrackedFile, what: str, limit: int = MAX_FILE_BYTES) -> bytes:
         """The content of a file that `list_files` gave, without asking Git again; `what` names it in errors.
@@ -206,7 +215,54 @@ class DvcManager:
         ToolError
             Neither cache nor remote have it.
         """
-        return self._store.read(file.hash, file.legacy, limit, clean_text(what))
+        return self._store.read(Wanted(file.hash, file.legacy, clean_text(what)), limit)
+
+    def read_many(
+        self,
+        paths: Iterable[str],
+        rev: str = "HEAD",
+        *,
+        limit: int = MAX_FILE_BYTES,
+        workers: int = WORKERS,
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[str, bytes | CopilotError]]:
+        """Files of a revision as they come, fetched side by side and no others: path as given, and content or error.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            As for `read_bytes`.
+        rev : str
+            Tag, commit or branch.
+        limit : int
+            Most bytes of one file.
+        workers : int, default 16
+            Most files under way; as many again may wait for the reader.
+        progress : callable, optional
+            Called with a fraction and a line; what it raises ends the reading.
+
+        Raises
+        ------
+        NotFoundError
+            An unknown revision.
+        """
+        outputs, todo, wanted = self._outputs_at(rev), list(dict.fromkeys(paths)), []
+        where = {}
+        for path in todo:
+            try:
+                wanted.append(self._locate(outputs, path, rev))
+                where[len(wanted) - 1] = path
+            except CopilotError as error:
+                yield path, error
+        for done, (at, outcome) in enumerate(self._store.read_many(wanted, limit, workers), 1):
+            if progress:
+                progress(done / len(wanted), f"Read {done:,} of {len(wanted):,} files")
+            yield where[at], outcome
+
+    @property
+    def n_fetched(self) -> int:
+        """Objects that came from the remote so far: neither from the project's cache nor from our copies."""
+        return self._store.n_fetched
 
     def open_image(self, path: str, rev: str = "HEAD") -> Image.Image:
         """One picture of a revision, decoded; at most ``MAX_PIXELS``.
@@ -227,86 +283,6 @@ class DvcManager:
         except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{what} is not a picture that can be read.", "Choose a PNG or JPEG file.") from error
         return image
-
-    def _inside(self, path: str | None) -> str:
-        """`path` relative to the project, with forward slashes; "" is the whole project."""
-        text = str(path or "")
-        if os.path.isabs(text):
-            tried = Path(os.path.abspath(text)), Path(text).resolve()
-            text = next((str(p.relative_to(self.root)) for p in tried if p.is_relative_to(self.root)), "..")
-        plain = posixpath.normpath(PurePath(text).as_posix())
-        if plain == ".." or plain.startswith("../"):
-            raise InputError(f"{clean_text(path)} is not in the DVC project {self.root}.", "Name a path inside it.")
-        return "" if plain == "." else plain
-
-    def _not_tracked(self, inside: str, rev: str) -> NotFoundError:
-        known = [clean_text(output.path, 60) for output in self._outputs_at(rev)][:10]
-        hint = f"Tracked there: {', '.join(known)}." if known else "Nothing is tracked there; track a folder: dvc add"
-        return NotFoundError(f"DVC does not track {clean_text(inside) or 'anything'} in {clean_text(rev)}.", hint)
-
-    def _outputs_at(self, rev: str) -> tuple[Output, ...]:
-        tree = self._git.root_tree(self._git.resolve(rev))
-        with self._git.objects() as objects:
-            return self._outputs.outputs(objects, tree)
-
-    def _parts(self, inside: str, rev: str) -> list[Part]:
-        parts = parts_of(self._outputs_at(rev), inside)
-        if not parts:
-            raise self._not_tracked(inside, rev)
-        return parts
-
-    def _listing(self, output: Output) -> dict[str, str]:
-        """Path inside an output -> hash; the last few are kept."""
-        if not output.is_folder:
-            return {}
-        if output.hash not in self._listings:
-            what = clean_text(output.path)
-            listed = output.listing and {name: digest for name, (digest, _) in output.listing.items()}
-            self._listings[output.hash] = listed or self._store.listing(output.hash, output.legacy, what)
-            if len(self._listings) > KEPT_LISTINGS:
-                del self._listings[next(iter(self._listings))]
-        return self._listings[output.hash]
-
-    def _files(self, parts: list[Part]) -> dict[str, str]:
-        return {name: digest for part in parts for name, digest in part.select(self._listing(part.output)).items()}
-
-    def _sized(self, part: Part) -> dict[str, TrackedFile]:
-        output = part.output
-        if not output.is_folder:
-            return {name: TrackedFile(digest, output.size, output.legacy) for name, digest in part.select({}).items()}
-        sizes = dict((output.listing or {}).values())
-        return {
-            name: TrackedFile(
-                digest, sizes.get(digest) or self._store.cached_size(digest, output.legacy), output.legacy
-            )
-            for name, digest in part.select(self._listing(output)).items()
-        }
-
-    def _size(self, parts: list[Part]) -> int | None:
-        """Bytes of some outputs, by DVC's own record; of a folder inside one, by the cache."""
-        sizes = [part.output.size for part in parts if not part.inner]
-        sizes += [file.size for part in parts if part.inner for file in self._sized(part).values()]
-        return None if None in sizes else sum(sizes)
-
-    def _state(self, parts: list[Part]) -> State | None:
-        if not parts:
-            return None
-        if inner := parts[0].inner:
-            key = parts[0].output.hash, inner
-            if key not in self._inner_states:
-                self._inner_states[key] = self._inner_state(parts[0])
-            return self._inner_states[key]
-        counts = [part.output.n_files for part in parts]
-        whole = parts[0].output.hash if len(parts) == 1 else folder_hash({p.name: p.output.hash for p in parts})
-        return State(whole, None if None in counts else sum(counts), self._size(parts))
-
-    def _inner_state(self, part: Part) -> State | None:
-        """State of a folder inside an output; where its file list is lost, it counts as changed with the output."""
-        try:
-            files = self._files([part])
-        except ToolError:
-            return State(part.output.hash, None, None)
-        return State(folder_hash(files), len(files), self._size([part])) if files else None
 
 
 def _by_change(history: ChangeHistory, names: dict[str, list[str]], found: list[Commit]) -> dict[str, list[str]]:

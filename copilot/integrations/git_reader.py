@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.utils.validators import clean_text, without_credentials
 
 TIMEOUT_S = 60.0
+_PIECE = 1 << 20
+_IDENTIFIER = re.compile(r"[0-9a-f]{7,64}")
 # A repository may be somebody else's: nothing that it configures is run, and nothing is asked at the terminal.
 _SAFE = ("-c", "log.showSignature=false", "-c", "core.fsmonitor=false", "--no-optional-locks", "--no-pager")
 _STEERING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
@@ -82,6 +85,9 @@ class GitReader:
                 return found.stdout.decode().strip()
             if revision == "HEAD":
                 raise InputError(f"{self.folder} has no commit yet.", "Commit the .dvc files: git add . && git commit")
+        if _IDENTIFIER.fullmatch(revision) and self.is_shallow():
+            hint = "The clone is shallow; get the rest: git fetch --unshallow"
+            raise NotFoundError(f"The commit {revision[:12]} is not in this clone.", hint)
         names = sorted(name for tags in self.tags().values() for name in tags)
         shown = ", ".join(clean_text(name, 40) for name in names[-10:])
         hint = f"Tags here: {shown}." if names else "There are no tags here; use a commit id, as `git log` shows them."
@@ -91,14 +97,30 @@ class GitReader:
         """The object id of the root folder of a commit."""
         return self._git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
 
-    def commits(self) -> list[Commit]:
-        """Every commit that HEAD, a branch or a tag reaches, newest first and children before parents."""
+    def commits(self, also: Iterable[str] = ()) -> list[Commit]:
+        """Every commit that HEAD, a branch, a tag or one of `also` (ids) reaches, newest first, children first."""
         self.resolve("HEAD")
         form = "--format=%H%x00%P%x00%T%x00%cI%x00%s"
-        text = self._git("log", "-z", "--date-order", form, "HEAD", "--branches", "--tags", "--remotes")
+        text = self._git("log", "-z", "--date-order", form, "HEAD", "--branches", "--tags", "--remotes", *also)
         fields = text.removesuffix("\0").split("\0")
         rows = zip(*[iter(fields)] * 5, strict=True)
         return [Commit(id, tuple(parents.split()), tree, date, subject) for id, parents, tree, date, subject in rows]
+
+    def commit(self, revision: str) -> Commit:
+        """One commit; errors as `resolve`."""
+        form = "--format=%H%x00%P%x00%T%x00%cI%x00%s"
+        text = self._git("log", "-1", "-z", form, self.resolve(revision))
+        id_, parents, tree, date, subject = text.removesuffix("\0").split("\0")
+        return Commit(id_, tuple(parents.split()), tree, date, subject)
+
+    def is_shallow(self) -> bool:
+        """Whether the clone has only the newest commits."""
+        return self._git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+    def addresses(self) -> list[str]:
+        """Where the repository is fetched from, without credentials; empty if from nowhere."""
+        found = self._run("config", "--get-regexp", r"^remote\..*\.url$").stdout.decode("utf-8", "replace")
+        return [without_credentials(line.partition(" ")[2]) for line in found.splitlines()]
 
     def tags(self) -> dict[str, list[str]]:
         """Names of the tags by the id of the commit that they mark, newest tag first."""
@@ -210,14 +232,19 @@ class ObjectReader:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
-    def read(self, oid: str) -> bytes:
-        """The bytes of an object: a file, or a folder in Git's raw form."""
+    def read(self, oid: str, limit: int | None = None) -> bytes:
+        """The bytes of an object: a file, or a folder in Git's raw form; of a larger one the first ``limit + 1``."""
         self._process.stdin.write(f"{oid}\n".encode())
         self._process.stdin.flush()
         header = self._process.stdout.readline().split()
         if len(header) != 3:
             raise ToolError(f"Git has no object {oid[:12]} here.", "The clone is incomplete: git fetch --unshallow")
-        return self._process.stdout.read(int(header[2]) + 1)[:-1]
+        size = int(header[2])
+        kept = size if limit is None else min(size, limit + 1)
+        data, left = self._process.stdout.read(kept), size - kept + 1
+        while left > 0 and (passed := len(self._process.stdout.read(min(left, _PIECE)))):
+            left -= passed
+        return data
 
     def folder(self, oid: str) -> list[TreeEntry]:
         """The entries of a folder (a Git tree object: mode, space, name, zero byte, binary id)."""
@@ -233,7 +260,7 @@ class ObjectReader:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _STEERING}
-    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
 
 
 def _as_ours(folder: Path, complaint: str) -> Exception:

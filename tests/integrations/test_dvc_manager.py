@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,78 +12,16 @@ from PIL import Image
 from copilot.errors import ConfigError, InputError, JobCancelled, NotFoundError, ToolError
 
 pytest.importorskip("dvc")
-from copilot.integrations.dvc_files import folder_hash, read_outputs
+from copilot.integrations.dvc.files import folder_hash, read_outputs
 from copilot.integrations.dvc_manager import DvcManager
 from tests.conftest import Reply
+from tests.integrations.dvc_projects import commit, fingerprint, git, picture, put, start, track
 
 ODD_NAMES = ("with space.png", "Grün-猫.png", "new\nline.png", "-dash.png")
 
 
-def git(repo: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *identity, "-C", str(repo), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def picture(value: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (8, 8), value).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def put(folder: Path, split: str, label: str, values: range) -> None:
-    target = folder / "images" / split / label
-    target.mkdir(parents=True, exist_ok=True)
-    for value in values:
-        (target / f"{value:03d}.png").write_bytes(picture(value))
-
-
-def track(project: Path, target: str = "images", push: bool = True) -> None:
-    from dvc.repo import Repo
-
-    with Repo(str(project)) as repo:
-        repo.add(str(project / target))
-        if push:
-            repo.push()
-
-
-def start(folder: Path) -> Path:
-    from dvc.repo import Repo
-
-    folder.mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "main")
-    Repo.init(str(folder)).close()
-    return folder
-
-
-def commit(repo: Path, message: str, tag: str | None = None) -> str:
-    git(repo, "add", "-A")
-    git(repo, "commit", "-q", "--allow-empty", "-m", message)
-    if tag:
-        git(repo, "tag", "-a", tag, "-m", tag)
-    return git(repo, "rev-parse", "HEAD")
-
-
-def fingerprint(folder: Path) -> dict[str, str]:
-    """Every file below a folder, Git's and DVC's own included, by hash."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_dvc_folders(tmp_path_factory):
-    """DVC's configuration and scratch of the person who runs the tests are neither read nor written."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
-            patch.setenv(name, str(tmp_path_factory.mktemp("dvc-own")))
-        yield
-
-
 @pytest.fixture(scope="module")
-def template(tmp_path_factory, _own_dvc_folders) -> Path:
+def template(tmp_path_factory, own_dvc_folders) -> Path:
     """v1: 40 train, 20 val. Then code only. v2: fewer train cats, more dogs, one image changed, odd names in val."""
     base = tmp_path_factory.mktemp("dvc")
     repo = start(base / "project")
@@ -252,7 +188,7 @@ def test_without_the_cache_the_remote_of_today_is_read(project):
     assert not (project / ".dvc" / "cache").exists()
 
 
-def test_a_remote_on_a_web_server_is_read(project, http_server):
+def test_a_remote_on_a_web_server_is_read_once(project, http_server, home):
     empty_cache(project)
 
     def answer(request):
@@ -262,6 +198,8 @@ def test_a_remote_on_a_web_server_is_read(project, http_server):
     (project / ".dvc" / "config").write_text(f'[remote "web"]\n    url = {http_server(answer).url}\n')
     check_comparison(DvcManager(project, remote="web"))
     shutil.rmtree(project.parent / "store")
+    check_comparison(DvcManager(project, remote="web"))  # from our own copies
+    shutil.rmtree(home / "cache" / "dvc")
     with pytest.raises(ToolError, match="neither in the DVC cache nor in the remote 'web'"):
         DvcManager(project, remote="web").compare("images", "v1", "v2")
 
@@ -407,6 +345,16 @@ def test_objects_that_are_lost_or_damaged(project):
     assert [v.n_files for v in DvcManager(project).versions("images/val")] == [24, None]
 
 
+def test_a_lost_import_names_where_it_came_from(project):
+    source = "deps:\n- path: d\n  repo:\n    url: https://tok@host/r.git\n"
+    pointer = f"{source}outs:\n- path: d.bin\n  md5: {'a' * 32}\n  hash: md5\n"
+    (project / "d.bin.dvc").write_text(pointer)
+    commit(project, "An import")
+    with pytest.raises(ToolError, match="neither in the DVC cache") as error:
+        DvcManager(project).read_bytes("d.bin")
+    assert "imported from https://***@host/r.git" in line_of(error)
+
+
 def test_remotes_that_are_missing_or_dead(project, free_port, http_server):
     empty_cache(project)
     with pytest.raises(NotFoundError, match="no DVC remote called 'origin'") as error:
@@ -433,6 +381,17 @@ def test_remotes_that_are_missing_or_dead(project, free_port, http_server):
     config.write_text("[core\n")
     with pytest.raises(ConfigError, match="not valid"):
         DvcManager(project)
+
+
+def test_a_huge_dvc_file_is_neither_held_nor_read(project, monkeypatch):
+    monkeypatch.setattr("copilot.integrations.dvc.files.MAX_BYTES", 2_000)
+    monkeypatch.setattr("copilot.integrations.dvc.texts.MAX_BYTES", 2_000)
+    (project / "huge.dvc").write_text("outs: []\n" + "#" * 3_000_000)
+    (project / "odd name\n猫.dvc").write_text(f"outs:\n- path: odd name\n  md5: {'a' * 32}\n  hash: md5\n")
+    commit(project, "Huge")
+    manager = DvcManager(project)
+    assert [row.path for row in manager.datasets()] == ["images", "odd name"]
+    assert [stage.name for stage in manager.pipeline().stages if stage.outs] == ["images.dvc", "odd name 猫.dvc"]
 
 
 def test_hostile_dvc_files_are_left_out(project):

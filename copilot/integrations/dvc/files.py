@@ -11,15 +11,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from copilot.errors import InputError
+from copilot.integrations.dvc.texts import MAX_BYTES, parse_mapping
 from copilot.integrations.git_reader import ObjectReader
-from copilot.utils.validators import clean_text
+from copilot.utils.validators import clean_text, without_credentials
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
-MAX_BYTES = 50_000_000
 MAX_DEPTH = 64
 
 
@@ -27,7 +24,7 @@ class Output(NamedTuple):
     """One tracked file or folder. `path` is relative to the DVC project; `hash` ends with ``.dir`` for a folder.
 
     `legacy` objects (DVC 1 and 2) lie elsewhere in the cache. `listing` holds path -> (hash, size) where the .dvc file
-    itself lists the folder's files (cloud-versioned remotes).
+    itself lists the folder's files (cloud-versioned remotes). `source` is where an import came from.
     """
 
     path: str
@@ -38,6 +35,7 @@ class Output(NamedTuple):
     defined_in: str
     stage: str | None = None
     listing: Mapping[str, tuple[str, int | None]] | None = None
+    source: str | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -91,15 +89,31 @@ class OutputReader:
 
     def outputs(self, objects: ObjectReader, tree: str) -> tuple[Output, ...]:
         """The outputs by path, from the root folder (a Git tree id) of a commit."""
-        for name in self._prefix:
-            found = [entry.id for entry in objects.folder(tree) if entry.name == name and entry.is_folder]
-            if not found:
-                return ()
-            tree = found[0]
-        files = self._find(objects, tree)
+        files = self._blobs(objects, tree)
         if files not in self._outputs:
-            self._outputs[files] = read_outputs({path: objects.read(blob) for path, blob in files})
+            self._outputs[files] = read_outputs(_contents(objects, files))
         return self._outputs[files]
+
+    def dvc_files(self, objects: ObjectReader, tree: str) -> dict[str, bytes]:
+        """DVC's own files of a commit: path relative to the project -> content."""
+        return _contents(objects, self._blobs(objects, tree))
+
+    def file(self, objects: ObjectReader, tree: str, path: str) -> bytes | None:
+        """A file that Git holds, by its path relative to the project; None if there is none."""
+        *folders, name = [*self._prefix, *path.split("/")]
+        for folder in folders:
+            tree = next((e.id for e in objects.folder(tree) if e.name == folder and e.is_folder), "")
+            if not tree:
+                return None
+        found = next((e.id for e in objects.folder(tree) if e.name == name and e.is_file), None)
+        return found and objects.read(found, MAX_BYTES)
+
+    def _blobs(self, objects: ObjectReader, tree: str) -> tuple[tuple[str, str], ...]:
+        for name in self._prefix:
+            tree = next((e.id for e in objects.folder(tree) if e.name == name and e.is_folder), "")
+            if not tree:
+                return ()
+        return self._find(objects, tree)
 
     def _find(self, objects: ObjectReader, tree: str, depth: int = 0) -> tuple[tuple[str, str], ...]:
         """Path and object id of DVC's files in a folder; a folder with a .dvc folder of its own is another project."""
@@ -113,6 +127,10 @@ class OutputReader:
                 found += [(f"{folder.name}/{path}", blob) for path, blob in below]
             self._files[tree, depth] = () if nested else tuple(found)
         return self._files[tree, depth]
+
+
+def _contents(objects: ObjectReader, files: Iterable[tuple[str, str]]) -> dict[str, bytes]:
+    return {path: objects.read(blob, MAX_BYTES) for path, blob in files}
 
 
 def find_project(start: Path) -> Path:
@@ -154,6 +172,22 @@ def folder_hash(files: Mapping[str, str]) -> str:
     return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
+def outside_project(path: str) -> bool:
+    """Whether a normal path, as one of DVC's files has it, leads out of the project (or is all of it)."""
+    return "://" in path or path.startswith(("/", "../")) or path in (".", "..")
+
+
+def import_source(stage: Mapping[str, Any]) -> str | None:
+    """Where the data of a .dvc file was imported from (``dvc import``, ``dvc import-url``), without credentials."""
+    deps = stage.get("deps")
+    for row in deps if isinstance(deps, list) and not stage.get("cmd") else []:
+        if isinstance(row, dict):
+            repo = row.get("repo")
+            place = _text(repo.get("url")) if isinstance(repo, dict) else _text(row.get("path"))
+            return clean_text(without_credentials(place)) or None
+    return None
+
+
 def read_outputs(files: Mapping[str, bytes]) -> tuple[Output, ...]:
     """The outputs that DVC's files of one commit define, by path.
 
@@ -162,16 +196,16 @@ def read_outputs(files: Mapping[str, bytes]) -> tuple[Output, ...]:
     files : mapping of str to bytes
         Path relative to the DVC project -> content. A file that is not valid is left out.
     """
-    parsed = {path: _mapping(content) for path, content in files.items()}
+    parsed = {path: parse_mapping("", content) or {} for path, content in files.items()}
     outputs = []
     for path, content in parsed.items():
         folder, name = posixpath.split(path)
         if name == "dvc.lock":
             outputs += _locked_outputs(path, content, parsed.get(posixpath.join(folder, "dvc.yaml"), {}))
         elif name != "dvc.yaml":
-            outputs += [
-                _output(row, posixpath.join(folder, _text(content.get("wdir"))), path) for row in _rows(content)
-            ]
+            source, wdir = import_source(content), posixpath.join(folder, _text(content.get("wdir")))
+            rows = [_output(row, wdir, path) for row in _rows(content)]
+            outputs += [row and row._replace(source=source) for row in rows]
     found = {output.path: output for output in outputs if output}
     return tuple(found[path] for path in sorted(found))
 
@@ -209,7 +243,7 @@ def _left_out(stage: dict) -> set[str]:
 def _output(row: dict, folder: str, defined_in: str, stage: str | None = None) -> Output | None:
     written = _text(row.get("path"))
     path = posixpath.normpath(posixpath.join(folder, written))
-    outside = "://" in written or path.startswith(("/", "../")) or path in (".", "..")
+    outside = "://" in written or outside_project(path)
     listing = _listing(row.get("files"))
     digest = folder_hash({name: file[0] for name, file in listing.items()}) if listing else _text(row.get("md5"))
     if outside or row.get("cache") is False or not is_hash(digest):
@@ -224,14 +258,6 @@ def _listing(files: Any) -> dict[str, tuple[str, int | None]] | None:
         return None
     rows = [row for row in files if isinstance(row, dict)]
     return {_text(row.get("relpath")): (_text(row.get("md5")), _count(row.get("size"))) for row in rows}
-
-
-def _mapping(content: bytes) -> dict:
-    try:
-        value = yaml.load(content, Loader=_LOADER) if len(content) <= MAX_BYTES else None
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _rows(stage: dict) -> list[dict]:
