@@ -69,6 +69,6 @@ class Predictions:
                 class_names=tuple(about["class_names"]),
                 indices=file["indices"],
                 labels=file["labels"],
-                probabilities=file.get("probabilities", None),
+                probabilities=file["probabilities"] if "probabilities" in file else None,
                 **lists,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Prints:
     names : sequence of str
     labels : ndarray of int64, shape (n,)
         -1 where there is none.
+    places : ndarray of int64, shape (n,)
+        Which image of the set each row is.
     """
 
     pixels: np.ndarray
@@ -42,6 +45,7 @@ class Prints:
     centred: np.ndarray
     names: Sequence[str]
     labels: np.ndarray
+    places: np.ndarray
 
     def __len__(self) -> int:
         return len(self.thumb)
@@ -55,16 +59,16 @@ class Prints:
         whole = len(keep) == len(readable)
         fields = ("pixels", "thumb", "chroma", "coarse", "centred")
         arrays = {name: values[name] if whole else values[name][keep] for name in fields}
-        return cls(**arrays, names=names if whole else [names[i] for i in keep], labels=np.asarray(labels)[keep])
+        kept = names if whole else [names[i] for i in keep]
+        return cls(**arrays, names=kept, labels=np.asarray(labels)[keep], places=keep)
 
     def hashes(self) -> np.ndarray:
         """The pixels' hash as one value an image, shape (n,)."""
         return np.ascontiguousarray(self.pixels).view("V16").ravel()
 
 
-@dataclass(frozen=True)
-class Limits:
-    """When two different images are one picture; see the thresholds of `core.data.duplicates`."""
+class Limits(Protocol):
+    """When two different images are one picture: a part of the thresholds of `core.data.duplicates`."""
 
     certain: float
     difference: float
@@ -137,7 +141,7 @@ def find_pairs(
     first, second : Prints
     limits : Limits
     within : bool, default False
-        Both are the same set: an image is not its own duplicate.
+        Both are the same set: an image is a duplicate of an earlier one.
     most : int, optional
     seed : int, default 0
     progress : callable, optional
@@ -156,13 +160,13 @@ def find_pairs(
         found.append(_same(first, second, able[part], index[part], flipped[part], limits, within))
         told(0.7 + 0.3 * min(1.0, (start + _QUERIES) / len(able)), "comparing candidates")
     near = [np.concatenate(column) for column in zip(*found, strict=True)] if found else []
-    return _sorted(here, there, near, searched)
+    return _sorted(first, second, (here, there), near, searched)
 
 
 def _candidates(
     first: Prints, second: Prints, chosen: np.ndarray, done: Callable[[float], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of `second` that look alike by either descriptor, as they are or mirrored: index and flag of shape (q, c)."""
+    """Rows of `second` that look alike by either descriptor, as they are or mirrored: index and flag, (q, c)."""
     indices, flags = [], []
     k = max(1, min(CANDIDATES, len(second)))
     for turn, name in enumerate(_DESCRIPTORS):
@@ -205,6 +209,7 @@ def _same(
     fits = measured[row, column] <= allowed[row, column]
     fits &= _like_colours(first.chroma[a], second.chroma[b], turned, limits.colour)
     fits &= detail(second.thumb[b]) >= limits.detail if len(b) else True
+    fits &= (b < a) | (not within)
     return a[fits], b[fits], turned[fits], measured[row, column][fits]
 
 
@@ -254,15 +259,20 @@ def _like_colours(a: np.ndarray, b: np.ndarray, turned: np.ndarray, limit: float
     return grey | (np.sqrt(((a - b) ** 2).mean((1, 2, 3))) <= limit)
 
 
-def _sorted(here: np.ndarray, there: np.ndarray, near: list[np.ndarray], searched: np.ndarray) -> Pairs:
-    """Both kinds together, each pair once."""
+def _sorted(
+    first: Prints,
+    second: Prints,
+    exact: tuple[np.ndarray, np.ndarray],
+    near: list[np.ndarray],
+    searched: np.ndarray,
+) -> Pairs:
+    """Both kinds together, each pair once; what the near search found with the same pixels is exact."""
     near = near or [np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)]
-    a, b = np.concatenate([here, near[0]]), np.concatenate([there, near[1]])
-    exact = np.arange(len(a)) < len(here)
-    mirrored = np.concatenate([np.zeros(len(here), bool), near[2]])
-    difference = np.concatenate([np.zeros(len(here)), near[3]])
-    order = np.lexsort((difference, ~exact, a))
-    a, b, exact, mirrored, difference = (x[order] for x in (a, b, exact, mirrored, difference))
-    _, once = np.unique(np.stack([a, b], 1), axis=0, return_index=True) if len(a) else (None, np.zeros(0, np.int64))
-    once = np.sort(once)
-    return Pairs(a[once], b[once], exact[once], mirrored[once], difference[once], searched)
+    a, b = np.concatenate([exact[0], near[0]]), np.concatenate([exact[1], near[1]])
+    equal = (first.pixels[a] == second.pixels[b]).all(axis=1)
+    mirrored = np.concatenate([np.zeros(len(exact[0]), bool), near[2]]) & ~equal
+    difference = np.where(equal, 0.0, np.concatenate([np.zeros(len(exact[0])), near[3]]))
+    order = np.lexsort((b, difference, ~equal, a))
+    columns = [column[order] for column in (a, b, equal, mirrored, difference)]
+    once = np.sort(np.unique(np.stack(columns[:2], 1), axis=0, return_index=True)[1])
+    return Pairs(*(column[once] for column in columns), searched)

@@ -1,4 +1,4 @@
-"""What a worker process does for `measuring`: decode a chunk of images and measure each. It must stay light to import."""
+"""What a worker process does for `measuring`: decode a chunk of images and measure each. Light to import on purpose."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_images_that_cannot_be_read_are_told(tmp_path: Path):
     assert images.skipped == {"a/001.png": "not an image of a known format"}
     for name in ("000", "002", "003"):
         (folder / "a" / f"{name}.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match="No image in .* can be read"):
+    with pytest.raises(InputError, match=r"No image in .* can be read"):
         measured(ImageFolder(folder), [Brightness()])
 
 
