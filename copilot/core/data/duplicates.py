@@ -33,7 +33,9 @@ class DuplicateThresholds(Thresholds):
     certain: float = Field(0.0015, gt=0, description="Difference below which neighbours do not matter.")
     colour: float = Field(16.0, gt=0, description="Chroma levels of 256 by which colours may differ on average.")
     detail: float = Field(
-        4.0, gt=0, description="Grey levels by which an image must vary; flatter ones are compared exactly only."
+        4.0,
+        gt=0,
+        description="Grey levels by which an image must vary beside smooth shading; plainer ones are compared exactly.",
     )
     near_share: float = Field(0.002, ge=0, lt=1, description="Share of near duplicates that counts without exact ones.")
     medium_share: float = Field(0.01, gt=0, lt=1, description="Share of validation of medium severity.")
@@ -62,7 +64,7 @@ class Duplicates(BaseCheck):
     Exact duplicates have the same pixels, whatever file holds them. Near duplicates are looked for in two stages.
     Two small descriptors of each image, one of them centred on what it shows, find the nearest training images, as they
     are and mirrored. Each candidate is then fitted to the image by least squares (contrast, brightness, blur, zoom and
-    shift), and the share of the variance that remains is the difference. How small it must be depends on the
+    shift), and what remains, as a share of the variance beside smooth shading, is the difference. How small it must be depends on the
     neighbours: the limit is `difference` times the median difference of the image's other candidates to the power
     `closeness`, so that where everything looks alike, as digits do, only what is far closer than the rest counts.
     Below `certain` neighbours do not matter. Colours must agree within `colour`; a grey copy of a colour image counts.
@@ -80,9 +82,9 @@ class Duplicates(BaseCheck):
     planted duplicates in MNIST and CIFAR-10; `benchmarks/duplicates.py` measures them on others.
 
     When it is wrong: Frames of one video and shots of one burst are told as duplicates, which they are for this
-    purpose. Crops of more than about a tenth, rotations and collages are missed. Of strokes as simple as a handwritten
-    1 a few in ten thousand are one picture by chance. Plain areas hold nothing to compare. If a training image has so
-    many near copies that they crowd out all other candidates, their limit is stricter.
+    purpose. Crops of more than about a tenth, rotations and collages are missed. Of strokes as simple as a
+    handwritten 1 one or two in a thousand are one picture by chance. Skies and walls hold nothing to compare. If a
+    training image has so many near copies that they crowd out all other candidates, their limit is stricter.
     """
 
     code = "OVF402"

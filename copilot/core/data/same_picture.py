@@ -18,8 +18,8 @@ def differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """What is left of the sharper of two thumbnails when it is fitted to the other, pair by pair.
 
     Contrast, brightness, a blur, a zoom and a shift are fitted together by least squares on the image's own
-    derivatives, three times over (B. D. Lucas and T. Kanade, IJCAI 1981), and the difference is the share of the
-    variance that remains.
+    derivatives, three times over (B. D. Lucas and T. Kanade, IJCAI 1981), and the difference is what remains as a share
+    of the variance that no smooth shading explains.
 
     Parameters
     ----------
@@ -28,25 +28,37 @@ def differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (n,)
-        0 for the same picture, 1 for unrelated ones.
+        0 for the same picture, about 1 for unrelated ones.
     """
     found = [_fitted(first[i : i + _PAIRS], second[i : i + _PAIRS]) for i in range(0, len(first), _PAIRS)]
     return np.concatenate(found) if found else np.zeros(0, np.float32)
 
 
 def detail(thumbs: np.ndarray) -> np.ndarray:
-    """Standard deviation of each thumbnail in grey levels, shape (n,)."""
-    return np.concatenate(
-        [thumbs[i : i + 10_000].astype(np.float32).std(axis=(1, 2)) for i in range(0, max(len(thumbs), 1), 10_000)]
-    )
+    """How much thumbnails of shape (n, s, s) vary beside a smooth shading: standard deviation in grey levels, (n,).
+
+    Any two skies are one when they may be moved and brightened; a quadratic surface is taken out of them.
+    """
+    found = [_beyond_shading(thumbs[i : i + 10_000]) for i in range(0, len(thumbs), 10_000)]
+    return np.concatenate([values.std(axis=1) for values in found]) if found else np.zeros(0, np.float32)
+
+
+def _beyond_shading(images: np.ndarray) -> np.ndarray:
+    """Pixels less the quadratic surface that fits them best, shape (n, s * s)."""
+    side = images.shape[1]
+    y, x = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-1, 1, side)] * 2, indexing="ij"))
+    surface = np.linalg.qr(np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1))[0].astype(np.float32)
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    return flat - flat @ surface @ surface.T
 
 
 def _fitted(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     side = first.shape[1]
     a, b = (_even(_blur(side, _SOFT) @ x.astype(np.float32) @ _blur(side, _SOFT).T) for x in (first, second))
     swapped = (_sharpness(b) > _sharpness(a))[:, None, None]  # a blur can be fitted, sharpening cannot
-    source, target = np.where(swapped, b, a), _inner(np.where(swapped, a, b))
-    total = ((target - target.mean(1, keepdims=True)) ** 2).sum(1) + 1e-3
+    source, other = np.where(swapped, b, a), np.where(swapped, a, b)
+    target = _inner(other)
+    total = (_beyond_shading(other[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]) ** 2).sum(1) + 1e-3
     moves = np.zeros((len(a), 3), np.float32)
     best = np.full(len(a), np.inf, np.float32)
     active = np.arange(len(a))
