@@ -1,4 +1,4 @@
-"""Planted duplicates found between training and validation images: how many, how many wrongly, how fast; and imagededup.
+"""Planted duplicates found between training and validation images: how many, how many wrongly, how fast.
 
     PYTHONPATH=. OMP_NUM_THREADS=2 python benchmarks/duplicates.py [--images FOLDER] [--seeds 101 102 103] [--times 2]
 
@@ -9,9 +9,9 @@ found if its own source is among the images it is paired with; a validation imag
 a duplicate is wrong, the real duplicates of CIFAR-10 among them. "tiles" are squares cut without overlap from the
 photographs that scikit-image and scikit-learn carry, empty skies among them, which are compared exactly only.
 
-imagededup's hashes are made by its own code; its threshold is the one that serves it best on the same images, chosen
-with the answers known. Times are of processes with an empty cache, the best of a few, 60,000 images of 32 x 32
-against 10,000 (MNIST with a border); the clock starts after imports. Peak memory and CPU seconds count child
+Beside it imagededup: its hashes are made by its own code; its threshold is the one that serves it best on the same
+images, chosen with the answers known. Times are of processes with an empty cache, the best of a few, 60,000 images of
+32 x 32 against 10,000 (MNIST with a border); the clock starts after imports. Peak memory and CPU seconds count child
 processes; of CPU seconds two free cores can do two at a time, however busy the machine was.
 """
 

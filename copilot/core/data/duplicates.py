@@ -28,7 +28,7 @@ class DuplicateThresholds(Thresholds):
         "where unrelated neighbours differ wholly.",
     )
     closeness: float = Field(
-        0.75, ge=0, description="Power of the other neighbours' median difference by which the limit shrinks."
+        0.85, ge=0, description="Power of the other neighbours' median difference by which the limit shrinks."
     )
     certain: float = Field(0.0015, gt=0, description="Difference below which neighbours do not matter.")
     colour: float = Field(16.0, gt=0, description="Chroma levels of 256 by which colours may differ on average.")
@@ -62,11 +62,12 @@ class Duplicates(BaseCheck):
     """Validation images are in the training set too, so that the validation score counts what was learned by heart.
 
     Exact duplicates have the same pixels, whatever file holds them. Near duplicates are looked for in two stages.
-    Two small descriptors of each image, one of them centred on what it shows, find the nearest training images, as they
-    are and mirrored. Each candidate is then fitted to the image by least squares (contrast, brightness, blur, zoom and
-    shift), and what remains, as a share of the variance beside smooth shading, is the difference. How small it must be depends on the
-    neighbours: the limit is `difference` times the median difference of the image's other candidates to the power
-    `closeness`, so that where everything looks alike, as digits do, only what is far closer than the rest counts.
+    Two small descriptors of each image, one of them centred on what it shows, find the nearest training images, as
+    they are and mirrored. Each candidate is then fitted to the image by least squares (contrast, brightness, blur,
+    zoom and shift), and what remains, as a share of the variance beside smooth shading, is the difference. How small
+    it must be depends on the neighbours: the limit is `difference` times the median difference of the image's other
+    candidates to the power `closeness`, so that where everything looks alike, as digits do, only what is far closer
+    than the rest counts.
     Below `certain` neighbours do not matter. Colours must agree within `colour`; a grey copy of a colour image counts.
     Shares come with Wilson's 95 % interval. Repeats inside one set are counted too: exact ones in all of it, near ones
     on a sample. Where it is known which validation images the model gets right, the score is told without the
