@@ -28,7 +28,7 @@ def differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (n,)
-        0 for the same picture, about 1 for unrelated ones.
+        0 for the same picture; unrelated ones come to .3 and more, beyond 1 where shading is most of the image.
     """
     found = [_fitted(first[i : i + _PAIRS], second[i : i + _PAIRS]) for i in range(0, len(first), _PAIRS)]
     return np.concatenate(found) if found else np.zeros(0, np.float32)

