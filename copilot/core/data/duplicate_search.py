@@ -73,6 +73,7 @@ class Limits(Protocol):
     certain: float
     difference: float
     closeness: float
+    unlike: float
     colour: float
     detail: float
 
@@ -232,7 +233,7 @@ def allowed_difference(measured: np.ndarray, index: np.ndarray, limits: Limits) 
     for column in range(index.shape[1]):
         others = np.where(index == index[:, [column]], np.nan, least)
         typical = _median(others)
-        allowed[:, column] = limits.difference * np.maximum(typical, _TINY) ** limits.closeness
+        allowed[:, column] = limits.difference * np.clip(typical, _TINY, limits.unlike) ** limits.closeness
     return np.maximum(allowed, limits.certain)
 
 

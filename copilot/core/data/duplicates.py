@@ -22,18 +22,18 @@ class DuplicateThresholds(Thresholds):
     """When two images are one picture, and how many such pairs matter."""
 
     difference: float = Field(
-        0.105,
+        0.15,
         gt=0,
-        description="Share of the variance in which a near duplicate may differ after both are fitted, "
-        "where unrelated neighbours differ wholly.",
+        description="Difference of near duplicates after fitting, where neighbours differ by 1; `closeness` makes it less.",
     )
     closeness: float = Field(
         0.85, ge=0, description="Power of the other neighbours' median difference by which the limit shrinks."
     )
+    unlike: float = Field(0.3, gt=0, description="Difference from which on neighbours count as wholly unlike.")
     certain: float = Field(0.0015, gt=0, description="Difference below which neighbours do not matter.")
     colour: float = Field(16.0, gt=0, description="Chroma levels of 256 by which colours may differ on average.")
     detail: float = Field(
-        4.0,
+        2.0,
         gt=0,
         description="Grey levels by which an image must vary beside smooth shading; plainer ones are compared exactly.",
     )
@@ -66,9 +66,9 @@ class Duplicates(BaseCheck):
     they are and mirrored. Each candidate is then fitted to the image by least squares (contrast, brightness, blur,
     zoom and shift), and what remains, as a share of the variance beside smooth shading, is the difference. How small
     it must be depends on the neighbours: the limit is `difference` times the median difference of the image's other
-    candidates to the power `closeness`, so that where everything looks alike, as digits do, only what is far closer
-    than the rest counts.
-    Below `certain` neighbours do not matter. Colours must agree within `colour`; a grey copy of a colour image counts.
+    candidates (at most `unlike`) to the power `closeness`, so that where everything looks alike, as digits do, only
+    what is far closer than the rest counts. Below `certain` neighbours do not matter. Colours must agree within
+    `colour`; a grey copy of a colour image counts.
     Shares come with Wilson's 95 % interval. Repeats inside one set are counted too: exact ones in all of it, near ones
     on a sample. Where it is known which validation images the model gets right, the score is told without the
     duplicates. Groups of duplicates that carry different labels are counted.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from copilot.core.checks.describe import describe
-from copilot.core.data.duplicate_search import Pairs, Prints, exact_pairs, find_pairs
+from copilot.core.data.duplicate_search import Pairs, Prints, allowed_difference, exact_pairs, find_pairs
 from copilot.core.data.duplicates import Duplicates, DuplicateThresholds
 from copilot.core.findings import Outcome
 from copilot.imaging.fingerprints import Fingerprint
@@ -64,6 +64,20 @@ def test_a_changed_copy_is_found(train: Prints, change: str):
     assert found.second.tolist() == list(range(40, 60))
     assert found.exact.all() == (change == "exact")
     assert found.mirrored.all() == (change == "mirrored")
+
+
+def test_the_limit_follows_the_neighbours_and_has_an_end():
+    limits = DuplicateThresholds()
+    index = np.array([[0, 1, 2, 3, 0, 4]])
+    crowded = np.array([[0.004, 0.02, 0.02, 0.02, 0.004, 0.02]])
+    apart = np.array([[0.004, 0.3, 0.3, 0.3, 0.004, 0.3]])
+    far = np.array([[0.3, 9.0, 9.0, 9.0, 0.3, 9.0]])
+    near = allowed_difference(crowded, index, limits)[0, 0]
+    most = allowed_difference(apart, index, limits)[0, 0]
+    assert near == pytest.approx(limits.difference * 0.02**limits.closeness)
+    assert near < 0.01 < most < 0.1
+    assert allowed_difference(far, index, limits)[0, 0] == pytest.approx(most)
+    assert allowed_difference(np.full((1, 2), np.nan), np.full((1, 2), -1), limits)[0, 0] >= limits.certain
 
 
 def test_a_clean_split_passes(train: Prints):
