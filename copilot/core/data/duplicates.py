@@ -24,7 +24,7 @@ class DuplicateThresholds(Thresholds):
     difference: float = Field(
         0.15,
         gt=0,
-        description="Difference of near duplicates after fitting, where neighbours differ by 1; `closeness` makes it less.",
+        description="Difference of near duplicates where neighbours differ by 1; `closeness` makes it less.",
     )
     closeness: float = Field(
         0.85, ge=0, description="Power of the other neighbours' median difference by which the limit shrinks."
