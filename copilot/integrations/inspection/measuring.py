@@ -80,12 +80,12 @@ def measured(
     Raises
     ------
     InputError
-        Not one image can be read, or measures share a name.
+        Not one image can be read, measures share a name, or one gives other names and sizes from image to image.
     ToolError
         A worker process died, or a Dask cluster is out of reach.
     """
     names = [clean_text(measure.name) for measure in measures]
-    if len(set(names)) < len(names) or not all(_NAME.fullmatch(f"{m.name}-{m.version}") for m in measures):
+    if not names or len(set(names)) < len(names) or not all(_NAME.fullmatch(f"{m.name}-{m.version}") for m in measures):
         raise InputError("Measures need names of their own, of letters and digits.", f"Given: {', '.join(names)}.")
     work = _Work(images, measures, executor, progress or (lambda share, line: None), note)
     if not refresh:

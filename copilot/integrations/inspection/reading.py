@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from copilot.errors import InputError
 from copilot.integrations.images.base import BROKEN, as_pixels, broken_reason
 from copilot.utils.validators import clean_text
 
@@ -68,9 +69,13 @@ def measure_chunk(chunk: Chunk) -> ChunkMeasured:
             read.append(place)
         except Exception as error:  # a measure that a plugin brings, or that an odd image is too much for
             reasons[place] = clean_text(f"it cannot be measured: {type(error).__name__}: {error}", 160)
-    rows = tuple(_stacked([row[number] for row in found]) for number in range(len(chunk.measures)))
+    rows = tuple(_stacked([row[number] for row in found], m.name) for number, m in enumerate(chunk.measures))
     return ChunkMeasured(np.array(read, dtype=np.int64), rows, reasons, time.perf_counter() - started)
 
 
-def _stacked(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+def _stacked(rows: Sequence[Mapping[str, Any]], measure: str) -> dict[str, np.ndarray]:
+    try:
+        return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+    except (ValueError, KeyError) as error:
+        told = f"The measure {clean_text(measure, 40)} does not give the same names and sizes for every image."
+        raise InputError(told, "Mend the measure.") from error

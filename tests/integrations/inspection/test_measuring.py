@@ -186,7 +186,18 @@ def test_damaged_and_strange_cache_files_do_no_harm(home: Path):
     assert "damaged" in notes[0]
 
 
+def test_a_measure_without_a_fixed_size_is_an_error():
+    class Odd(Brightness):
+        def __call__(self, image: np.ndarray) -> dict[str, object]:
+            return {"row": image[: 1 + int(image[0, 0, 0]) % 2, 0, 0]}
+
+    with pytest.raises(InputError, match="same names and sizes"):
+        measured(_arrays(_pictures(20)), [Odd()])
+
+
 def test_measures_need_names_of_their_own():
+    with pytest.raises(InputError, match="names of their own"):
+        measured(_arrays(_pictures(2)), [])
     with pytest.raises(InputError, match="names of their own"):
         measured(_arrays(_pictures(2)), [Brightness(), Brightness()])
     strange = Brightness("../..")
