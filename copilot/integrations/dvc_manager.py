@@ -17,6 +17,7 @@ from copilot.integrations.dvc.files import parts_of
 from copilot.integrations.dvc.pipeline_revisions import PipelineRevisions
 from copilot.integrations.dvc.remote import PATIENCE_S, WORKERS, Wanted
 from copilot.integrations.dvc.revisions import State, TrackedFile
+from copilot.integrations.dvc.store import DvcStore
 from copilot.integrations.git_reader import ChangeHistory, Commit, ObjectReader
 from copilot.utils.validators import clean_text
 
@@ -258,6 +259,11 @@ class DvcManager(PipelineRevisions):
             if progress:
                 progress(done / len(wanted), f"Read {done:,} of {len(wanted):,} files")
             yield where[at], outcome
+
+    @property
+    def store(self) -> DvcStore:
+        """Contents by hash; it may travel to another process."""
+        return self._store
 
     @property
     def n_fetched(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from copilot.errors import ConfigError, CopilotError, InputError, MissingExtraError, ToolError
 from copilot.integrations.dvc.files import is_hash
@@ -56,7 +57,16 @@ class DvcStore:
         self._cache = Path(self._config["cache"].get("dir") or root / ".dvc" / "cache")
         self._copies = copies
         self.remote_name = remote or self._config["core"].get("remote")
+        self._patience_s = patience_s
         self._remote = DvcRemote(self._config, self.remote_name, patience_s)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_remote"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In another process, which opens the remote itself."""
+        self.__dict__.update(state)
+        self._remote = DvcRemote(self._config, self.remote_name, self._patience_s)
 
     @property
     def n_fetched(self) -> int:
