@@ -77,7 +77,7 @@ class DvcManager:
         self.root = find_project(Path(repo or "."))
         self._git = GitReader(self.root)
         self._outputs = OutputReader(self._git.prefix)
-        self._store = DvcStore(self.root, remote)
+        self.store = DvcStore(self.root, remote)
         self._listings: dict[str, dict[str, str]] = {}
         self._inner_states: dict[tuple[str, str], State | None] = {}
 
@@ -194,7 +194,7 @@ class DvcManager:
             raise InputError(f"{clean_text(inside) or 'The project'} is a folder in {clean_text(rev)}.", "Name a file.")
         if not digest:
             raise self._not_tracked(inside, rev)
-        return self._store.read(digest, part.output.legacy, limit, f"{clean_text(inside)} of {clean_text(rev)}")
+        return self.store.read(digest, part.output.legacy, limit, f"{clean_text(inside)} of {clean_text(rev)}")
 
     def read_file(self, file: TrackedFile, what: str, limit: int = MAX_FILE_BYTES) -> bytes:
         """The content of a file that `list_files` gave, without asking Git again; `what` names it in errors.
@@ -206,7 +206,7 @@ class DvcManager:
         ToolError
             Neither cache nor remote have it.
         """
-        return self._store.read(file.hash, file.legacy, limit, clean_text(what))
+        return self.store.read(file.hash, file.legacy, limit, clean_text(what))
 
     def open_image(self, path: str, rev: str = "HEAD") -> Image.Image:
         """One picture of a revision, decoded; at most ``MAX_PIXELS``.
@@ -262,7 +262,7 @@ class DvcManager:
         if output.hash not in self._listings:
             what = clean_text(output.path)
             listed = output.listing and {name: digest for name, (digest, _) in output.listing.items()}
-            self._listings[output.hash] = listed or self._store.listing(output.hash, output.legacy, what)
+            self._listings[output.hash] = listed or self.store.listing(output.hash, output.legacy, what)
             if len(self._listings) > KEPT_LISTINGS:
                 del self._listings[next(iter(self._listings))]
         return self._listings[output.hash]
@@ -276,9 +276,7 @@ class DvcManager:
             return {name: TrackedFile(digest, output.size, output.legacy) for name, digest in part.select({}).items()}
         sizes = dict((output.listing or {}).values())
         return {
-            name: TrackedFile(
-                digest, sizes.get(digest) or self._store.cached_size(digest, output.legacy), output.legacy
-            )
+            name: TrackedFile(digest, sizes.get(digest) or self.store.cached_size(digest, output.legacy), output.legacy)
             for name, digest in part.select(self._listing(output)).items()
         }
 

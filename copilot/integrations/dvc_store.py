@@ -42,6 +42,10 @@ class DvcStore:
         self._remote: tuple[Any, str] | None = None
         self._failure: ToolError | None = None  # a remote that is down is asked once
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which opens the remote itself."""
+        return self.__dict__ | {"_remote": None}
+
     def cached_size(self, digest: str, legacy: bool = False) -> int | None:
         """Bytes of an object that lies in the cache, else None."""
         try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from copilot.errors import InputError
-from copilot.integrations.images.base import ImageSet
+from copilot.integrations.images.base import ImageSet, pixels_key
 from copilot.integrations.images.files import SPLITS, NoSplitsError, file_stamp, integer_classes, listed
 from copilot.integrations.images.npz import Npz
 from copilot.utils.validators import clean_text
@@ -54,13 +55,22 @@ class ImageArrays(ImageSet):
         self._same_stamp = stamp
 
     def _decoded(self, index: int) -> Image.Image:
-        image = np.asarray(self._images[index])
-        return Image.fromarray(image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image)
+        return _image(np.asarray(self._images[index]))
+
+    def content_key(self, index: int) -> str:
+        return pixels_key(self._images[index])
+
+    def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
+        return _image, [np.asarray(self._images[index]) for index in indices]
 
     def _stamp(self, index: int) -> object:
         if self._same_stamp is not None:
             return self._same_stamp
         return hashlib.blake2b(np.ascontiguousarray(self._images[index]), digest_size=12).hexdigest()
+
+
+def _image(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
 
 
 def open_npz(path: str | Path, fragment: str | None = None) -> ImageArrays:

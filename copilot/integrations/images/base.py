@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -86,6 +86,20 @@ class ImageSet:
             [self._stamp(i) for i in range(len(self))],
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def content_key(self, index: int) -> str:
+        """The same for the same content, whatever the image is called and wherever it lies; empty if it is gone."""
+        try:
+            return pixels_key(as_pixels(self._decoded(index)))
+        except BROKEN:
+            return ""
+
+    def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
+        """A function that decodes an image, and what to pass it for each; both travel to other processes by pickle.
+
+        Its errors of `BROKEN` mean that the image cannot be read; `as_pixels` makes an array of what it gives.
+        """
+        return self._decoded, [int(index) for index in indices]
 
     def sample(self, n: int | None = None, seed: int = 0) -> np.ndarray:
         """Indices of up to `n` images that can be read, drawn without replacement, in random order.
@@ -212,7 +226,7 @@ class ImageSet:
             raise self._broken(index, error) from error
 
     def _broken(self, index: int, error: Exception) -> InputError:
-        reason = self.skipped[self.names[index]] = _reason(error)
+        reason = self.skipped[self.names[index]] = broken_reason(error)
         return InputError(f"{self.names[index]} cannot be read: {reason}.", "Remove or replace this file.")
 
 
@@ -229,6 +243,17 @@ def header_size(file: object) -> tuple[int, int]:
     """Width and height that an image file states, without decoding it; errors are those of `BROKEN`."""
     with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as opened:
         return opened.size
+
+
+def as_pixels(image: Image.Image) -> np.ndarray:
+    """A decoded image, uint8 of shape (h, w, 1) where it is grey, else (h, w, 3); errors are those of `BROKEN`."""
+    return _as_array(_in_mode(image, None))
+
+
+def pixels_key(pixels: np.ndarray) -> str:
+    """A `content_key` for what is no file."""
+    hashed = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, key=repr(pixels.shape).encode()[:64])
+    return f"pixels:{hashed.hexdigest()}"
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
@@ -258,7 +283,8 @@ def _as_array(image: Image.Image) -> np.ndarray:
     return array[..., None] if array.ndim == 2 else array
 
 
-def _reason(error: Exception) -> str:
+def broken_reason(error: Exception) -> str:
+    """Why an image cannot be read, without its path."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image of a known format"
     if isinstance(error, OSError) and error.strerror:  # its text holds the whole path

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from copilot.errors import CopilotError, InputError
-from copilot.integrations.dvc_manager import DvcManager, TrackedFile
+from copilot.integrations.dvc_manager import MAX_FILE_BYTES, DvcManager, TrackedFile
+from copilot.integrations.dvc_store import DvcStore
 from copilot.integrations.images.base import ImageSet, decoded
 from copilot.integrations.images.files import find_split, has_image_ending, listed, refuse_splits
 from copilot.utils.config import DvcSettings
@@ -64,11 +68,14 @@ class DvcImages(ImageSet):
         super().__init__(origin, class_names, names, labels, notes=notes)
 
     def _decoded(self, index: int) -> Image.Image:
-        try:
-            data = self._manager.read_file(self._tracked[index], self.names[index])
-        except CopilotError as error:  # an object that is lost is an image that cannot be read
-            raise ValueError(error.message) from error
-        return decoded(io.BytesIO(data))
+        return _image(self._manager.store, (self._tracked[index], self.names[index]))
+
+    def content_key(self, index: int) -> str:
+        file = self._tracked[index]
+        return f"{'dvc2' if file.legacy else 'md5'}:{file.hash}"  # `md5` as that of the file, were it checked out
+
+    def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
+        return partial(_image, self._manager.store), [(self._tracked[i], self.names[i]) for i in indices]
 
     def _stamp(self, index: int) -> object:
         return self._tracked[index].hash
@@ -87,3 +94,12 @@ def _of_split(tracked: dict[str, TrackedFile], split: str | None, shown: str) ->
             f"{shown} has no folder for {clean_text(split, 40)}.", f"It holds: {listed(folders) or 'none'}."
         )
     return {name.removeprefix(f"{found}/"): file for name, file in tracked.items() if name.startswith(f"{found}/")}
+
+
+def _image(store: DvcStore, wanted: tuple[TrackedFile, str]) -> Image.Image:
+    file, name = wanted
+    try:
+        data = store.read(file.hash, file.legacy, MAX_FILE_BYTES, name)
+    except CopilotError as error:  # an object that is lost is an image that cannot be read
+        raise ValueError(error.message) from error
+    return decoded(io.BytesIO(data))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -55,6 +57,12 @@ class FileImages(ImageSet):
     def _decoded(self, index: int) -> Image.Image:
         return decoded(self._files[index])
 
+    def content_key(self, index: int) -> str:
+        return file_key(self._files[index])
+
+    def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
+        return decoded, [self._files[index] for index in indices]
+
     def _stamp(self, index: int) -> object:
         return file_stamp(self._files[index])
 
@@ -95,6 +103,15 @@ def file_stamp(file: str | Path) -> object:
     except (OSError, ValueError):
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def file_key(file: str | Path) -> str:
+    """A file's `ImageSet.content_key`: MD5 of its bytes, which DVC knows its files by too; empty if it is gone."""
+    try:
+        with open(file, "rb") as opened:
+            return f"md5:{hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()}"
+    except (OSError, ValueError):
+        return ""
 
 
 def inside(root: str | Path, name: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Judging data sets from what was measured on their images: arrays in, outcomes out."""
