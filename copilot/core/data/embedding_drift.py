@@ -52,8 +52,8 @@ class EmbeddingDrift(BaseCheck):
     classical ones (edges, layout, colours, texture). They are centred in each class, so that other shares of the
     classes do not count. A linear discriminant with a ridge is fitted to four fifths of the images and asked about the
     rest; the share of pairs, one image of each set, that it puts in the right order is the area under the ROC curve:
-    0.5 where the sets are alike, 1 where they can be told apart without fail. The p-value permutes which set an image is
-    from, within its class. For classical features it is said which kind of them tells the sets apart.
+    0.5 where the sets are alike, 1 where they can be told apart without fail. The p-value permutes which set an image
+    is from, within its class. For classical features it is said which kind of them tells the sets apart.
 
     Why it matters: What a linear classifier can tell apart, a network sees too. Its score on the second set then
     measures something else than its score on the first, and a gap between them need not be overfitting.
@@ -115,12 +115,11 @@ class EmbeddingDrift(BaseCheck):
         """The outcome of what `find` found."""
         limits, result = self.thresholds, found.classified
         if result is None:
-            few = f"There are {found.images[0]:,} and {found.images[1]:,} images to compare; {limits.min_images} are needed of each."
-            return self.outcome("not_applicable", few)
+            few = f"There are {found.images[0]:,} and {found.images[1]:,} images to compare"
+            return self.outcome("not_applicable", f"{few}; {limits.min_images} are needed of each.")
+        auc, low, high = (round(value, 4) for value in (result.auc, result.low, result.high))
         evidence = [
-            Evidence(
-                name="domain_auc", value=round(result.auc, 4), low=round(result.low, 4), high=round(result.high, 4)
-            ),
+            Evidence(name="domain_auc", value=auc, low=low, high=high),
             Evidence(name="p_value", value=round(result.p_value, 6)),
             Evidence(name="images_compared", value=sum(found.images), unit="images"),
             Evidence(name="features", value=found.features),
@@ -132,14 +131,9 @@ class EmbeddingDrift(BaseCheck):
             "50 % is chance)"
         )
         if result.p_value > limits.alpha or result.auc < limits.moved:
-            return self.outcome(
-                "passed",
-                f"{found.names[0].capitalize()} and {found.names[1]} cannot be told apart: {told}.",
-                confidence=confidence_from(math.log(max(limits.high - 0.5, 1e-3) / max(result.high - 0.5, 1e-3)))
-                if result.high < limits.high
-                else 0.5,
-                evidence=evidence,
-            )
+            margin = math.log(max((limits.high - 0.5) / max(result.high - 0.5, 1e-3), 1.0))
+            words = f"{found.names[0].capitalize()} and {found.names[1]} cannot be told apart: {told}."
+            return self.outcome("passed", words, confidence=confidence_from(margin), evidence=evidence)
         kinds = self._kinds(found, result)
         evidence += [Evidence(name=f"share_of_{_key(k)}", value=round(v, 4), unit="fraction") for k, v in kinds.items()]
         by = ", ".join(f"{kind} ({percent(share)})" for kind, share in list(kinds.items())[:2] if share >= 0.1)

@@ -165,9 +165,7 @@ class LabelDrift(BaseCheck):
             "passed",
             f"The shares of the classes in {found.names[0]} and {found.names[1]} differ by {found.distance:.3f} (total "
             f"variation), {why}.",
-            confidence=confidence_from(math.log(limits.high / max(found.high, 1e-3)))
-            if found.high < limits.high
-            else 0.5,
+            confidence=confidence_from(math.log(max(limits.high / max(found.high, 1e-3), 1.0))),
             evidence=evidence,
         )
 

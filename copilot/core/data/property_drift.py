@@ -176,7 +176,7 @@ class PropertyDrift(BaseCheck):
             "passed",
             f"No property of the images differs between {found.names[0]} and {found.names[1]}{_of_class(found)}; "
             f"the largest distance is that of {label} (Kolmogorov-Smirnov {top.found.distance:.2f}).{why}{blunt}",
-            confidence=confidence_from(math.log(limits.high / least)) if least < limits.high else 0.5,
+            confidence=confidence_from(math.log(max(limits.high / least, 1.0))),
             evidence=[*_evidence([top], found.classes), *evidence],
         )
 
