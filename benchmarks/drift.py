@@ -1,8 +1,8 @@
 """How often the checks of drift (OVF408 to OVF410) alarm on random splits, and which planted shifts they find.
 
 A trial draws two disjoint sets of n images each from CIFAR-10 or MNIST; one of the two is changed. Shares of trials
-with an issue are printed, by check and for any of the three. Limits were chosen with other seeds, on CIFAR-10's training
-images (the same 5,000, in other draws) and on MNIST's training images; here MNIST's test images are used.
+with an issue are printed, by check and for any of the three. Limits were chosen with other seeds, on CIFAR-10's
+training images (the same 5,000, in other draws) and on MNIST's training images; here MNIST's test images are used.
 
 Planted: brightness by so many grey levels, Gaussian blur, rotation about the centre with the border mirrored, and
 classes removed from one set: a share of one class, or a third of the images of each of five classes. Rotation

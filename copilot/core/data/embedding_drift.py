@@ -132,14 +132,14 @@ class EmbeddingDrift(BaseCheck):
         )
         if result.p_value > limits.alpha or result.auc < limits.moved:
             margin = math.log(max((limits.high - 0.5) / max(result.high - 0.5, 1e-3), 1.0))
-            words = f"{found.names[0].capitalize()} and {found.names[1]} cannot be told apart: {told}."
+            words = f"The images of {found.names[0]} and of {found.names[1]} cannot be told apart: {told}."
             return self.outcome("passed", words, confidence=confidence_from(margin), evidence=evidence)
         kinds = self._kinds(found, result)
         evidence += [Evidence(name=f"share_of_{_key(k)}", value=round(v, 4), unit="fraction") for k, v in kinds.items()]
         by = ", ".join(f"{kind} ({percent(share)})" for kind, share in list(kinds.items())[:2] if share >= 0.1)
         return self.outcome(
             "issue",
-            f"{found.names[0].capitalize()} and {found.names[1]} can be told apart: {told}."
+            f"The images of {found.names[0]} and of {found.names[1]} can be told apart: {told}."
             + (f" What tells them apart is mostly {by}." if by else ""),
             severity=severity_of(result.auc, limits.medium, limits.high),
             confidence=confidence_from(math.log((result.auc - 0.5) / (limits.moved - 0.5)) + 1),

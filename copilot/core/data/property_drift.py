@@ -129,6 +129,11 @@ class PropertyDrift(BaseCheck):
             _ranked(rows), _ranked(by_class), groups, tuple(classes), names, (len(labels_a), len(labels_b))
         )
 
+    def counting(self, found: MovedProperties) -> list[Moved]:
+        """Properties that moved far and surely enough over all classes, else in single ones; the farthest first."""
+        whole = [row for row in found.rows if self._counts(row, self.thresholds.moved)]
+        return whole or [row for row in found.by_class if self._counts(row, self.thresholds.class_moved)]
+
     def judge(self, found: MovedProperties) -> Outcome:
         """The outcome of what `find` found."""
         limits = self.thresholds
@@ -139,21 +144,20 @@ class PropertyDrift(BaseCheck):
             return self.outcome("not_applicable", few)
         if not found.rows:
             return self.outcome("passed", "All images of both sets are alike in every property.", confidence=0.9)
-        whole = [row for row in found.rows if self._counts(row, limits.moved)]
-        alone = [row for row in found.by_class if self._counts(row, limits.class_moved)]
+        counting = self.counting(found)
         least = smallest_told(float(found.groups.effective.sum()), limits.alpha / 2 / len(found.rows))
         evidence = [Evidence(name="smallest_distance_told", value=round(least, 4))]
-        if not whole and not alone:
+        if not counting:
             return self._passed(found, least, evidence)
-        told = whole[:_TOLD] or alone[:_TOLD]
+        told = counting[:_TOLD]
         words = "; ".join(_words(row, found.names, found.classes) for row in told)
-        more = len(whole or alone) - len(told)
-        rest = f"; {more} more {'property' if more == 1 else 'properties'}" if more else ""
+        others = ", ".join(dict.fromkeys(PROPERTIES[row.name].label for row in counting[_TOLD:]))
+        rest = f"; {others} moved too" if others else ""
         top = told[0]
         return self.outcome(
             "issue",
             f"The images of {found.names[1]} differ from those of {found.names[0]}{_of_class(found)}: {words}{rest}.",
-            severity=severity_of(top.found.distance, limits.medium, limits.high) if whole else "low",
+            severity=severity_of(top.found.distance, limits.medium, limits.high) if top.label < 0 else "low",
             confidence=confidence_from(math.log(limits.alpha / max(top.p_value, 1e-12))),
             evidence=[*_evidence(told, found.classes), *evidence],
         )
@@ -243,9 +247,9 @@ def _words(row: Moved, names: Names, classes: tuple[str, ...]) -> str:
         change = f"otherwise spread in {about.label}"
     unit = "" if about.unit in ("", "fraction") else f" {about.unit}"
     where = f"those of {classes[row.label]} are " if 0 <= row.label < len(classes) else ""
-    spreads = f"over {_MOST_SPREADS:,.0f}" if row.spreads >= _MOST_SPREADS else f"{row.spreads:.2f}"
+    times = f"over {_MOST_SPREADS:,.0f}" if row.spreads >= _MOST_SPREADS else f"{row.spreads:.2f}"
     return (
-        f"{where}{change} ({about.label} {after}{unit} on average against {before}, {spreads} spreads, "
+        f"{where}{change} ({about.label} {after}{unit} on average against {before}, {times} times its spread, "
         f"Kolmogorov-Smirnov {row.found.distance:.2f})"
     )
 
