@@ -164,7 +164,7 @@ _KINDS = (
     ("darkest", "brightness", 1),
     ("brightest", "brightness", -1),
     ("blurriest", "sharpness", 1),
-    ("sharpest or noisiest", "sharpness", -1),
+    ("sharpest", "sharpness", -1),
     ("flattest", "contrast", 1),
     ("most clipped", "clipped", -1),
     ("most colourful", "colourfulness", -1),
