@@ -60,7 +60,8 @@ class EmbeddingDrift(BaseCheck):
 
     Source: S. Rabanser, S. Günnemann and Z. C. Lipton, Failing Loudly, NeurIPS 2019, arXiv:1810.11953; D. Lopez-Paz and
     M. Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017, arXiv:1610.06545; E. R. DeLong et al., Biometrics 44,
-    1988, for the interval. Limits are this project's own; `benchmarks/drift.py` measures them on planted shifts.
+    1988, and C. Nadeau and Y. Bengio, Machine Learning 52, 2003, for the interval. Limits are this project's own;
+    `benchmarks/drift.py` measures them on planted shifts.
 
     When it is wrong: Features of a model that was trained on the first set differ on any other, since it has seen these
     images: take features of another network to compare the data. Small changes that no one sees, such as another

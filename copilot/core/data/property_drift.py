@@ -122,7 +122,8 @@ class PropertyDrift(BaseCheck):
         """
         limits = self.thresholds
         groups = strata(labels_a, labels_b, least=2)
-        chosen = list(_that_vary(a, b))
+        enough = min(len(labels_a), len(labels_b)) >= limits.min_images
+        chosen = list(_that_vary(a, b)) if enough else []
         rows = [_moved(a, b, name, -1, groups) for name in chosen]
         by_class = list(_class_rows(a, b, chosen, groups, limits.min_images))
         return MovedProperties(

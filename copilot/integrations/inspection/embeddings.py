@@ -120,7 +120,7 @@ def features_of(
     Raises
     ------
     InputError
-        An image cannot be read, or what comes back is not a row of finite numbers for each image.
+        An image cannot be read, the model fails, or what comes back is not a row of finite numbers for each image.
     """
     if embedding.extract is None:
         part = ImageSubset(images, places)
@@ -130,7 +130,7 @@ def features_of(
     start, step = 0, 1  # the first image alone, by whose size the batches are cut
     while start < len(places):
         batch = images.read(places[start : start + step], channels=embedding.channels, size=embedding.size)
-        rows.append(_checked(embedding.extract(batch), len(batch)))
+        rows.append(_answer(embedding.extract, batch))
         start += len(batch)
         step = int(np.clip(BATCH_BYTES // batch[0].nbytes, 1, BATCH))
         if progress:
@@ -162,13 +162,19 @@ class _Logits:
         return np.log(np.maximum(self.predict(images), 1e-12))
 
 
-def _checked(found: Any, count: int) -> np.ndarray:
-    rows = np.asarray(found)
-    if rows.ndim < 2 or len(rows) != count or rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
+def _answer(extract: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    try:
+        rows = np.asarray(extract(images))
+    except InputError:
+        raise
+    except Exception as error:  # a function of the person's own may raise anything
+        told = clean_text(f"{type(error).__name__}: {error}", 160)
+        raise InputError(f"The model fails on these images: {told}", "Try it on one batch of images.") from error
+    if rows.ndim < 2 or len(rows) != len(images) or rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
         raise InputError(
             "The model does not answer with a row of finite numbers for each image.", "Try it on one batch of images."
         )
-    return rows.reshape(count, -1).astype(np.float32)
+    return rows.reshape(len(images), -1).astype(np.float32)
 
 
 def _is_whole(file: Path) -> bool:
