@@ -9,7 +9,7 @@ classes removed from one set: a share of one class, or a third of the images of 
 resamples, which blurs; in the rows "rotation apart" each set is turned by half the angle, one to either side, so that
 both are blurred alike and only the angle tells.
 
-Run: .venv/bin/python benchmarks/drift.py [--data FOLDER] [--trials 100] [--planted 30] [--set cifar10 --set mnist]
+Run: .venv/bin/python benchmarks/drift.py [--data FOLDER] [--trials 100] [--planted 30] [--first 0] [--set cifar10 --set mnist]
 """
 
 from __future__ import annotations
@@ -116,10 +116,10 @@ def rates(name: str, n: int, found: list[dict[str, bool]]) -> None:
     print(f"{name:<38}{n:>6}  {alone}  {together:4.0f} %   ({len(found)} trials)", flush=True)
 
 
-def run(images: Images, trials: int, planted: int) -> None:
+def run(images: Images, trials: int, planted: int, first: int) -> None:
     print(f"{'':<38}{'n':>6}  " + "  ".join(CODES) + "     any")
     for n in (n for n in SIZES if 2 * n <= len(images.labels)):
-        halves = [split(images, n, seed) for seed in range(trials)]
+        halves = [split(images, n, seed) for seed in range(first, first + trials)]
         rates("random split", n, [images.judged(a, b, "as they are", seed=i) for i, (a, b) in enumerate(halves)])
         few = halves[:planted]
         for change in list(CHANGES)[1:PLANTED]:
@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data" / "images")
     parser.add_argument("--trials", type=int, default=100, help="random splits of each size")
     parser.add_argument("--planted", type=int, default=30, help="trials of each planted shift")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
     parser.add_argument("--set", choices=("cifar10", "mnist"), action="append", dest="sets")
     options = parser.parse_args()
     files = {"cifar10": ("cifar10_small.npz", "train"), "mnist": ("mnist.npz", "test")}
@@ -152,7 +153,7 @@ def main() -> None:
         print(
             f"\n{name}: {len(labels):,} images, {len(CHANGES)} changes measured in {time.perf_counter() - began:.0f} s"
         )
-        run(images, options.trials, options.planted)
+        run(images, options.trials, options.planted, options.first)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_layout_tells_where_the_light_is():
 def test_colours_are_mean_deviation_and_skewness():
     image = np.zeros((32, 32, 3), np.uint8)
     image[:8, :, 0] = 100
-    moments = _of(image)["colours"].reshape(3, 3)
+    moments = _of(image)["levels and colours"].reshape(3, 3)
     assert moments[:, 0] == pytest.approx([25, np.sqrt(25 * 75), np.cbrt(25 * 75 * 50)], rel=1e-3)
     assert not moments[:, 1:].any()
 

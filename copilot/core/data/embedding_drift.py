@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import BaseCheck, Thresholds, confidence_from, percent, severity_of
-from copilot.core.data.two_samples import Classified, Strata, classify_sets, group_shares, strata
+from copilot.core.data.set_classifier import Classified, classify_sets, group_shares
+from copilot.core.data.two_samples import Strata, strata
 from copilot.core.findings import Evidence, Outcome
 
 Names = tuple[str, str]

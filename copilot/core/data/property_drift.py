@@ -88,7 +88,8 @@ class PropertyDrift(BaseCheck):
     of Statistics 6, 1979. Limits are this project's own; `benchmarks/drift.py` measures them on planted shifts.
 
     When it is wrong: Images that come in groups (frames of a video, patients, near duplicates) tell less than their
-    number says, so that a chance difference of a few groups looks sure; look for groups and duplicates first. A shift
+    number says, so that a chance difference of a few groups looks sure; look for groups and duplicates first (exact
+    copies are counted once). A shift
     that leaves each property's distribution as it was, such as rotation, is not seen; OVF410 looks at that. Where two
     revisions share images, only what is new is compared.
     """
@@ -256,16 +257,18 @@ def _words(row: Moved, names: Names, classes: tuple[str, ...]) -> str:
 
 
 def _evidence(rows: Sequence[Moved], classes: tuple[str, ...]) -> list[Evidence]:
+    """Numbers of some properties; the source names the class where it is of one alone."""
     made = []
     for row in rows:
-        of = f"_of_{classes[row.label]}" if 0 <= row.label < len(classes) else ""
+        source = f"class {classes[row.label]}" if 0 <= row.label < len(classes) else ""
         unit = PROPERTIES[row.name].unit
         values = {
-            f"{row.name}_distance{of}": (row.found.distance, ""),
-            f"{row.name}_moved{of}": (row.spreads, "spreads"),
-            f"{row.name}_before{of}": (row.before, unit),
-            f"{row.name}_after{of}": (row.after, unit),
-            f"{row.name}_p_value{of}": (row.p_value, ""),
+            "distance": (row.found.distance, ""),
+            "moved": (row.spreads, "spreads"),
+            "before": (row.before, unit),
+            "after": (row.after, unit),
+            "p_value": (row.p_value, ""),
         }
-        made += [Evidence(name=name, value=float(f"{value:.6g}"), unit=unit) for name, (value, unit) in values.items()]
+        for kind, (value, of) in values.items():
+            made.append(Evidence(name=f"{row.name}_{kind}", value=float(f"{value:.6g}"), unit=of, source=source))
     return made

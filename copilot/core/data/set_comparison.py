@@ -42,14 +42,16 @@ class SetComparison(Document):
     """What moved from set a to set b.
 
     ``compared`` says which images the checks of properties and embeddings looked at: all of both sets, or what is new
-    in b against all of a where they share images. ``changes`` is there for revisions alone. ``n_measured`` counts the
-    images whose properties were not known from the cache.
+    in b against all of a where they share images. ``n_shared`` counts the images of b whose content is in a too; of two
+    splits there should be none. ``changes`` is there for revisions alone. ``n_measured`` counts the images whose
+    properties were not known from the cache.
     """
 
     a: SetBrief
     b: SetBrief
     compared: tuple[str, str]
     n_compared: tuple[int, int]
+    n_shared: int = 0
     changes: ImageChanges | None = None
     outcomes: tuple[Outcome, ...] = ()
     pictures: tuple[Picture, ...] = ()
@@ -102,9 +104,10 @@ def same_classes(
     return names, labels_a, to[np.maximum(labels_b, -1)]
 
 
-def told(a: SetBrief, b: SetBrief, changes: ImageChanges | None, outcomes: Sequence[Outcome]) -> str:
+def told(a: SetBrief, b: SetBrief, changes: ImageChanges | None, n_shared: int, outcomes: Sequence[Outcome]) -> str:
     """The summary: what changed, then the issues, the worst first."""
-    words = f"{a.origin} holds {a.n_images:,} images, {b.origin} {b.n_images:,}."
+    both = f" {n_shared:,} of them {'is' if n_shared == 1 else 'are'} in the first set too." if n_shared else ""
+    words = f"{a.origin} holds {a.n_images:,} images, {b.origin} {b.n_images:,}.{both}"
     if changes is not None:
         words = (
             f"From {a.origin} to {b.origin}: {changes.n_added:,} images added ({changes.n_moved:,} only moved), "

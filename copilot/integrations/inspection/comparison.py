@@ -74,7 +74,8 @@ def compare_sets(
     """What moved from one set to another: properties, shares of the classes, and features of the images.
 
     Two revisions share images, in which nothing can move: what is new in `b` is compared with all of `a`, or, where
-    next to nothing is new, what is gone with what stayed. Only images whose content was never measured are measured.
+    next to nothing is new, what is gone with what stayed. Exact copies count once, but for the shares of the classes.
+    Only images whose content was never measured are measured.
 
     Parameters
     ----------
@@ -114,6 +115,8 @@ def compare_sets(
     sides = _new_or_gone(*whole, options.checks.properties.thresholds.min_images) if together else whole
     outcomes, shown = _judged(sides, whole, classes, options)
     briefs = [brief(describe_measured(side.images, side.found)) for side in whole]
+    known = set(found[0].keys) - {""}
+    shared = sum(key in known for key in found[1].keys)
     changes = image_changes(a.names, found[0].keys, b.names, found[1].keys) if together else None
     options.report(1.0, "compared")
     return SetComparison(
@@ -121,11 +124,12 @@ def compare_sets(
         b=briefs[1],
         compared=(sides[0].name, sides[1].name),
         n_compared=(len(sides[0]), len(sides[1])),
+        n_shared=shared,
         changes=changes,
         outcomes=tuple(outcomes),
         pictures=tuple(shown),
         n_measured=len(a) + len(b) - sum(one.from_cache for one in found),
-        summary=told(*briefs, changes, outcomes),
+        summary=told(*briefs, changes, shared, outcomes),
     )
 
 
@@ -152,7 +156,10 @@ def _measured(a: ImageSet, b: ImageSet, options: _Options) -> tuple[Measured, Me
 
 
 def _side(images: ImageSet, found: Measured, labels: np.ndarray, name: str) -> _Side:
-    return _Side(images, found, labels, np.flatnonzero(found.readable), name)
+    """The images that can be read; of exact copies the first, since copies would make chance look sure."""
+    first = np.zeros(len(images), bool)
+    first[np.unique(np.array(found.keys), return_index=True)[1]] = True
+    return _Side(images, found, labels, np.flatnonzero(found.readable & first), name)
 
 
 def _are_revisions(a: Measured, b: Measured) -> bool:

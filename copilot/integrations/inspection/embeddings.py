@@ -49,7 +49,7 @@ class Embedding:
     groups: Mapping[str, int] = field(default_factory=dict)
 
 
-CLASSICAL = Embedding("edges, layout, colours and texture", groups=ClassicalFeatures.GROUPS)
+CLASSICAL = Embedding("edges, layout, levels and texture", groups=ClassicalFeatures.GROUPS)
 
 
 def embedding_of(model: Any = None) -> Embedding:

@@ -78,7 +78,8 @@ def test_a_shift_of_one_class_alone_is_found():
     outcome = _moved(a, b, labels, labels, [f"c{i}" for i in range(12)])
     assert (outcome.state, outcome.severity) == ("issue", "low")
     assert "those of c1 are brighter" in outcome.summary
-    assert outcome.value("brightness_distance_of_c1") > 0.4
+    assert outcome.value("brightness_distance") > 0.4
+    assert outcome.evidence[0].source == "class c1"
 
 
 def test_of_many_images_the_size_decides():

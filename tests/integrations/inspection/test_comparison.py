@@ -69,6 +69,20 @@ def test_a_blurred_and_unbalanced_split_is_told_and_shown():
     assert compare_sets(_set(_pictures(120, 0)), _set(blurred), pictures=False).pictures == ()
 
 
+def test_copies_count_once():
+    train, val = _pictures(200, 0), np.repeat(_pictures(60, 34), 8, axis=0)
+    found = compare_sets(_set(train), _set(val, labels=np.repeat(np.arange(60) % 2, 8)))
+    assert found.n_compared == (200, 60)
+    assert "issue" not in _states(found).values()
+
+
+def test_images_in_both_splits_are_counted():
+    train, val = _pictures(100, 0), _pictures(60, 10)
+    found = compare_sets(_set(train), _set(np.concatenate([val, train[:3]])))
+    assert (found.n_shared, found.changes) == (3, None)
+    assert found.summary.startswith("made holds 100 images, made 63. 3 of them are in the first set too.")
+
+
 def test_of_revisions_what_is_new_is_compared_with_all_that_was():
     old = _pictures(150, 0)
     dark = (_pictures(60, 20) * 0.7).astype(np.uint8)
