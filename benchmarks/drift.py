@@ -9,7 +9,7 @@ classes removed from one set: a share of one class, or a third of the images of 
 resamples, which blurs; in the rows "rotation apart" each set is turned by half the angle, one to either side, so that
 both are blurred alike and only the angle tells.
 
-Run: .venv/bin/python benchmarks/drift.py [--data FOLDER] [--trials 100] [--planted 30] [--first 0] [--set cifar10 --set mnist]
+Run: .venv/bin/python benchmarks/drift.py [--data FOLDER] [--trials 100] [--planted 30] [--first 0] [--set cifar10]
 """
 
 from __future__ import annotations
@@ -122,6 +122,8 @@ def run(images: Images, trials: int, planted: int, first: int) -> None:
         halves = [split(images, n, seed) for seed in range(first, first + trials)]
         rates("random split", n, [images.judged(a, b, "as they are", seed=i) for i, (a, b) in enumerate(halves)])
         few = halves[:planted]
+        if not few:
+            continue
         for change in list(CHANGES)[1:PLANTED]:
             rates(change, n, [images.judged(a, b, change) for a, b in few])
         for half in (2.5, 5, 7.5):
