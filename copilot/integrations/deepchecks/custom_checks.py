@@ -29,12 +29,12 @@ from deepchecks.core.errors import DeepchecksNotSupportedError, NotEnoughSamples
 from deepchecks.vision.base_checks import TrainTestCheck
 from deepchecks.vision.vision_data import TaskType
 
+from copilot.core.data.two_samples import kolmogorov_smirnov
 from copilot.integrations.deepchecks.batches import NO_CLASS_NAME
 from copilot.integrations.deepchecks.drift import (
     PROPERTIES,
     corrected,
     cramers_v,
-    kolmogorov_smirnov,
     population_stability,
     properties_of,
 )
@@ -218,10 +218,17 @@ class DataDriftDetection(TrainTestCheck):
 
     def _row(self, name: str) -> dict[str, Any]:
         train, test = (np.array(self._images[kind][name]) for kind in _SIDES)
-        effect, p = kolmogorov_smirnov(train, test)
+        found = kolmogorov_smirnov(train, test)
         means = {"Train": train.mean(), "Test": test.mean()}
         psi = population_stability(train, test)
-        return {"Property": name, "Unit": PROPERTIES[name], "Effect": effect, "PSI": psi, "p": p, **means}
+        return {
+            "Property": name,
+            "Unit": PROPERTIES[name],
+            "Effect": found.distance,
+            "PSI": psi,
+            "p": found.p_value,
+            **means,
+        }
 
     def add_condition_drift_less_than(
         self, max_ks: float = 0.2, max_psi: float = 0.25, max_label_drift: float = 0.15, alpha: float = 0.05

@@ -1,13 +1,14 @@
-"""How far two samples of images lie apart, property by property. NumPy, SciPy and OpenCV alone."""
+"""How far two samples of images lie apart, property by property, beside `core.data.two_samples`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
-from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp
+from scipy.stats import chi2_contingency, false_discovery_control
+
+from copilot.imaging.properties import Properties
 
 MAX_BINS, IN_A_BIN = 10, 20
 PROPERTIES = {
@@ -25,27 +26,16 @@ PROPERTIES = {
 def properties_of(image: np.ndarray) -> dict[str, float]:
     """What `PROPERTIES` names, of one image.
 
-    Brightness and contrast are mean and standard deviation of the grey image, sharpness the variance of its Laplacian
-    (J. L. Pech-Pacheco et al., ICPR 2000), the shares those of the channels in all light, the aspect ratio height over
-    width.
+    Those of `copilot.imaging.properties`; area is in pixels, and the aspect ratio height over width.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (h, w, 1) or (h, w, 3)
     """
-    height, width, channels = image.shape
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if channels == 3 else image[..., 0]
-    light = image.reshape(-1, channels).mean(axis=0)
-    shares = light / light.sum() if channels == 3 and light.sum() > 0 else np.full(3, 1 / 3)
-    sharpness = cv2.Laplacian(grey, cv2.CV_64F).var()
-    values = (grey.mean(), grey.std(), sharpness, *shares, height * width, height / width)
+    found = Properties()(image)
+    light = (found[name] for name in ("brightness", "contrast", "sharpness", "red", "green", "blue"))
+    values = (*light, image.shape[0] * image.shape[1], image.shape[0] / image.shape[1])
     return dict(zip(PROPERTIES, map(float, values), strict=True))
-
-
-def kolmogorov_smirnov(train: np.ndarray, test: np.ndarray) -> tuple[float, float]:
-    """Largest distance of the two distribution functions, 0 to 1, and its p-value."""
-    found = ks_2samp(train, test, method="asymp")
-    return float(found.statistic), float(found.pvalue)
 
 
 def population_stability(train: np.ndarray, test: np.ndarray) -> float:

@@ -94,6 +94,10 @@ class ImageSet:
         except BROKEN:
             return ""
 
+    def file_size(self, index: int) -> int | None:
+        """Bytes of an image's file; None where it has none of its own, or the size is not known."""
+        return None
+
     def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
         """A function that decodes an image, and what to pass it for each; both travel to other processes by pickle.
 

@@ -75,6 +75,9 @@ class DvcImages(ImageSet):
         file = self._tracked[index]
         return f"{'dvc2' if file.legacy else 'md5'}:{file.hash}"  # `md5` as that of the file, were it checked out
 
+    def file_size(self, index: int) -> int | None:
+        return self._tracked[index].size
+
     def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
         return partial(_image, self._manager.store), [(self._tracked[i], self.names[i]) for i in indices]
 

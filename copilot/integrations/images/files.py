@@ -60,6 +60,10 @@ class FileImages(ImageSet):
     def content_key(self, index: int) -> str:
         return file_key(self._files[index])
 
+    def file_size(self, index: int) -> int | None:
+        stamp = file_stamp(self._files[index])
+        return stamp[0] if isinstance(stamp, tuple) else None
+
     def recipe(self, indices: Sequence[int] | np.ndarray) -> tuple[Callable[[Any], Image.Image], list[Any]]:
         return decoded, [self._files[index] for index in indices]
 

@@ -38,11 +38,14 @@ class Measured:
     readable : ndarray of bool, shape (n,)
     from_cache : int
         Images of which everything was known.
+    keys : tuple of str
+        `ImageSet.content_key` of each image.
     """
 
     values: dict[str, np.ndarray]
     readable: np.ndarray
     from_cache: int = 0
+    keys: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.values[name]
@@ -178,7 +181,7 @@ class _Work:
                     raise InputError(f"Two measures give {clean_text(name, 40)}.", "Rename one of them.")
                 array[copies] = array[self._owner[copies]]
                 values[name] = array
-        return Measured(values, readable, self._from_cache)
+        return Measured(values, readable, self._from_cache, tuple(self._keys))
 
     def _chunk(self, indices: np.ndarray, wanted: np.ndarray) -> Chunk:
         decode, arguments = self._images.recipe(indices)

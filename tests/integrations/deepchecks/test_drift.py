@@ -9,7 +9,6 @@ from copilot.integrations.deepchecks.drift import (
     PROPERTIES,
     corrected,
     cramers_v,
-    kolmogorov_smirnov,
     population_stability,
     properties_of,
 )
@@ -32,15 +31,10 @@ def test_a_shift_is_seen_and_chance_is_not():
     rng = np.random.default_rng(0)
     train, same, moved = rng.normal(0, 1, 800), rng.normal(0, 1, 400), rng.normal(1, 1, 400)
     assert population_stability(train, same) < 0.1 < 0.5 < population_stability(train, moved)
-    distance, p = kolmogorov_smirnov(train, moved)
-    assert distance == pytest.approx(0.383, abs=0.06)  # 2 Phi(1/2) - 1
-    assert p < 1e-9 < 0.01 < kolmogorov_smirnov(train, same)[1]
 
 
 def test_constant_properties_do_not_drift():
     assert population_stability(np.ones(50), np.ones(30)) == pytest.approx(0, abs=0.01)
-    assert kolmogorov_smirnov(np.ones(50), np.ones(30)) == (0.0, 1.0)
-    assert kolmogorov_smirnov(np.ones(50), np.zeros(30))[0] == 1.0
 
 
 def test_labels_drift_by_their_shares():
