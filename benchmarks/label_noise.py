@@ -58,7 +58,16 @@ def _line(name: str, true: np.ndarray, given: np.ndarray, probabilities: np.ndar
     rows, wrong = np.arange(len(given)), true != given
     suspicion = estimate.fit.suspicion(given)
     split = SplitNoise(
-        "train", rows, given, given, suspicion, estimate.bias, estimate.spread, estimate.fit, "", estimate.confident_rate
+        "train",
+        rows,
+        given,
+        given,
+        suspicion,
+        estimate.bias,
+        estimate.spread,
+        estimate.fit,
+        "",
+        estimate.confident_rate,
     )
     limits = LabelNoiseThresholds()
     low, high = split.interval(limits.doubt)

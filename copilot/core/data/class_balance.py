@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from copilot.core.checks.base import BaseCheck, Thresholds, confidence_from, percent
+from copilot.core.checks.base import BaseCheck, Thresholds, confidence_from
 from copilot.core.findings import Evidence, Outcome, Severity
 from copilot.core.statistics import wilson_interval
 from copilot.utils.validators import clean_text

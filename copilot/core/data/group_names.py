@@ -26,20 +26,26 @@ _WORDS = {
 }
 _SOURCE, _SERIES = "source image", "series"
 _NAMED = {
-    word: re.compile(rf"(?<![a-z])(?:{'|'.join(forms)})[-_ #]?(?:id|no|nr)?[-_ #]?([0-9]+[a-z]?|[a-z]?[0-9]+)(?![a-z0-9])")
+    word: re.compile(
+        rf"(?<![a-z])(?:{'|'.join(forms)})[-_ #]?(?:id|no|nr)?[-_ #]?([0-9]+[a-z]?|[a-z]?[0-9]+)(?![a-z0-9])"
+    )
     for word, forms in _WORDS.items()
 }
 _ROBOFLOW = re.compile(r"^(.+?)(?:_(?:jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9a-z]{16,64}$")
-_COPY = re.compile(
-    r"[-_. ]?(?:\((?:copy|[0-9]{1,2})\)|(?:aug|augm|augmented|augmentation|copy|flip|flipped|hflip|vflip|mirror|mirrored|"
-    r"rot|rotate|rotated|crop|cropped|noise|noisy|blur|blurred|bright|dark|shear|zoom|scaled)[-_]?[0-9]{0,4})$"
+_CHANGES = (
+    "aug|augm|augmented|augmentation|copy|flip|flipped|hflip|vflip|mirror|mirrored|rot|rotate|rotated|crop|cropped|"
+    "noise|noisy|blur|blurred|bright|dark|shear|zoom|scaled"
 )
-_COUNTED = re.compile(
-    r"^(.+?)[-_. ](?:frame|frm|fr|f|image|img|im|slice|sl|s|tile|patch|crop|view|shot|z|t|n|page|layer)?[-_]?([0-9]{1,6})$"
+_COPY = re.compile(rf"[-_. ]?(?:\((?:copy|[0-9]{{1,2}})\)|(?:{_CHANGES})[-_]?[0-9]{{0,4}})$")
+_PIECES = "frame|frm|fr|f|image|img|im|slice|sl|s|tile|patch|crop|view|shot|z|t|n|page|layer"
+_COUNTED = re.compile(rf"^(.+?)[-_. ](?:{_PIECES})?[-_]?([0-9]{{1,6}})$")
+_BATCH = re.compile(
+    r"^(?:batch|part|fold|data|dataset|split|set|train|val|valid|test|class|label|cls|v|version)[-_]?[0-9]+$"
 )
-_BATCH = re.compile(r"^(?:batch|part|fold|data|dataset|split|set|train|val|valid|test|class|label|cls|v|version)[-_]?[0-9]+$")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-_.]?[01][0-9][-_.]?[0-3][0-9]")
-_CAMERA_NAMES = re.compile(r"^(?:img|dsc[a-z]?|dscn|dcim|pict|p|gopr|photo|image|screenshot|wp|mvimg|pxl|vid)[-_ ]?[0-9]*$")
+_CAMERA_NAMES = re.compile(
+    r"^(?:img|dsc[a-z]?|dscn|dcim|pict|p|gopr|photo|image|screenshot|wp|mvimg|pxl|vid)[-_ ]?[0-9]*$"
+)
 _LEAST = 1.5  # images a group on average; below, ids are those of single images
 _COVERED = 0.5  # of the images must have an id
 _LONGEST = 200
@@ -176,9 +182,7 @@ def _series(path: tuple[str, str]) -> str | None:
     return stem
 
 
-def _are_groups(
-    found: Sequence[str | None], plain: Sequence[tuple[str, str]], labels: Sequence[int] | None
-) -> bool:
+def _are_groups(found: Sequence[str | None], plain: Sequence[tuple[str, str]], labels: Sequence[int] | None) -> bool:
     """Whether ids name groups: most images have one, they are several, of several images each, and are no classes."""
     members = [i for i, group in enumerate(found) if group is not None]
     counts = Counter(found[i] for i in members)
@@ -202,5 +206,3 @@ def _are_copies(sources: Sequence[str | None]) -> bool:
     """Whether at least one image in twenty is a copy of a source that another image has too."""
     counts = Counter(source for source in sources if source is not None)
     return sum(n for n in counts.values() if n > 1) >= max(2, 0.05 * len(sources))
-
-

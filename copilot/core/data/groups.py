@@ -119,7 +119,9 @@ class SplitGroups(BaseCheck):
         ]
         word = grouping.word
         if shared.anew >= self.thresholds.anew:
-            told = f"Whole names repeat in both sets, so that the {word} ids ({grouping.how}) seem to start anew in each."
+            told = (
+                f"Whole names repeat in both sets, so that the {word} ids ({grouping.how}) seem to start anew in each."
+            )
             return self.outcome("passed", told, confidence=0.6, evidence=evidence)
         if share < self.thresholds.share:
             told = f"{groups:,} groups by {word} ({grouping.how}); {shared.groups or 'none'} of them in both sets."
@@ -127,8 +129,8 @@ class SplitGroups(BaseCheck):
             return self.outcome("passed", told, confidence=confidence_from(margin), evidence=evidence)
         first = shared.examples[0]
         told = (
-            f"{percent(share, 1)} of the validation images are of a {word} that is in training too: {shared.groups:,} of "
-            f"{groups:,} ({grouping.how}), such as {clean_text(first[1], 60)} and {clean_text(first[2], 60)}."
+            f"{percent(share, 1)} of the validation images are of a {word} that is in training too: "
+            f"{shared.groups:,} of {groups:,} ({grouping.how}), such as {clean_text(first[1], 60)} and {clean_text(first[2], 60)}."
         )
         severity = severity_of(share, self.thresholds.medium_share, self.thresholds.high_share)
         return self.outcome(
@@ -142,7 +144,7 @@ class SplitGroups(BaseCheck):
 
 def find_shared(grouping: Grouping, train_names: Sequence[str], val_names: Sequence[str]) -> Shared:
     """Groups on both sides of the split."""
-    first = {group: name for group, name in zip(reversed(grouping.train), reversed(train_names), strict=True)}
+    first = dict(zip(reversed(grouping.train), reversed(train_names), strict=True))
     first.pop(None, None)
     hit = np.array([group is not None and group in first for group in grouping.val], dtype=bool)
     where = np.flatnonzero(hit)

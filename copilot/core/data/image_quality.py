@@ -34,7 +34,9 @@ _SCALES = {"size": 0.05, "aspect": 0.02, "blurred": 0.1, "empty": 0.1}  # spread
 class QualityThresholds(Thresholds):
     """When an image is odd, and how many matter."""
 
-    contrast: float = Field(3.0, ge=0, description="Standard deviation of the grey levels below which an image is flat.")
+    contrast: float = Field(
+        3.0, ge=0, description="Standard deviation of the grey levels below which an image is flat."
+    )
     dark: float = Field(25.0, ge=0, le=255, description="Grey level that 99 % of a nearly black image lie below.")
     bright: float = Field(230.0, ge=0, le=255, description="Grey level that 99 % of a nearly white image lie above.")
     outlier: float = Field(
@@ -49,7 +51,9 @@ class QualityThresholds(Thresholds):
     share: float = Field(0.005, gt=0, lt=1, description="Share of odd images that counts.")
     medium_share: float = Field(0.02, gt=0, lt=1, description="Share of odd images of medium severity.")
     high_share: float = Field(0.1, gt=0, lt=1, description="Share of odd images of high severity.")
-    times: float = Field(4.0, gt=1, description="How many times the share elsewhere tells a class or set by its odd images.")
+    times: float = Field(
+        4.0, gt=1, description="How many times the share elsewhere tells a class or set by its odd images."
+    )
     chance: float = Field(0.001, gt=0, lt=1, description="Probability under chance, over all classes, for the same.")
 
 
@@ -89,8 +93,8 @@ class ImageQuality(BaseCheck):
     Absolute limits find images that are broken, flat, nearly black or nearly white. Others are judged against both
     sets together, by the median and the deviation to that side: log sharpness (variance of the Laplacian) for blur,
     entropy of the grey levels for emptiness, log area and log aspect for size and shape, and whether there is colour.
-    What more than a `minority` of the images show is how these images are, and no fault. For each kind the share in each
-    class, and in each set, is compared with the rest by Fisher's exact test, corrected for the number of comparisons.
+    What more than a `minority` of the images show is how these images are, and no fault. For each kind the share in
+    each class, and in each set, is compared with the rest by Fisher's exact test, corrected for the number of comparisons.
 
     Why it matters: Nothing can be learned from an empty image but its label, by heart. If odd images gather in one
     class, a model may learn the oddity instead of the class, and does well on validation for the wrong reason; if they
@@ -223,7 +227,9 @@ class ImageQuality(BaseCheck):
             chance *= len(groups) * len(KINDS)
             if chance >= self.thresholds.chance or here < self.thresholds.times * there:
                 continue
-            line = f"Of {name}, {percent(here, 1)} {KINDS[kind]}, of the rest {percent(there, 1)}: a model may learn that."
+            line = (
+                f"Of {name}, {percent(here, 1)} {KINDS[kind]}, of the rest {percent(there, 1)}: a model may learn that."
+            )
             evidence = Evidence(name=f"{kind}_share", value=round(here, 6), unit="fraction", source=name)
             told.append((chance, line, evidence))
         return told

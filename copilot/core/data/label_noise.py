@@ -200,7 +200,9 @@ def _pairs(split: SplitNoise, most: int = 5) -> list[tuple[int, int, float]]:
     size = split.fit.true.mean(0)[:, None] * split.fit.transition
     np.fill_diagonal(size, 0)
     order = np.argsort(-size, axis=None, kind="stable")[:most]
-    return [(int(i), int(j), float(split.fit.transition[i, j])) for i, j in zip(*np.unravel_index(order, size.shape))]
+    return [
+        (int(i), int(j), float(split.fit.transition[i, j])) for i, j in np.stack(np.unravel_index(order, size.shape), 1)
+    ]
 
 
 def _mistaken(split: SplitNoise, class_names: Sequence[str]) -> list[Evidence]:

@@ -18,7 +18,7 @@ _RATES = (0.02, 0.8)  # of a class, at which a fit may start
 _STEPS = 200
 _STAYS = 1e-3  # weight that keeps the map of log probabilities near a scaling
 _ALIKE = 1e-2  # weight that keeps the classes' rates near one another
-_EVEN = 15.0  # images by which each class is taken to be mistaken for all others alike
+_EVEN = 5.0  # images by which each class is taken to be mistaken for all others alike
 _AS_GOOD = 6.0  # nats within which two fits cannot be told apart
 _PART = 0.3  # of the first start's transitions, for the second start
 

@@ -92,7 +92,8 @@ class ValidationSize(BaseCheck):
             evidence.append(
                 Evidence(name="val_score", value=round(p, 6), unit="fraction", low=round(low, 6), high=round(high, 6))
             )
-            told = f"The validation score of {percent(p, 1)} on {n_v:,} images may lie from {percent(low, 1)} to {percent(high, 1)}."
+            span = f"{percent(low, 1)} to {percent(high, 1)}"
+            told = f"The validation score of {percent(p, 1)} on {n_v:,} images may lie from {span}."
         more, hidden, extra = self._gap(scores, p, n_t, n_v)
         evidence += extra
         told = f"{told} A gap below {percent(least, 1)} would hardly be told.{more}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from copilot.errors import InputError, MissingExtraError
-from copilot.integrations.deepchecks.batches import NO_CLASS, TASKS
+from copilot.integrations.deepchecks.batches import TASKS
 from copilot.integrations.deepchecks.catalogue import NEED_PREDICTIONS
 from copilot.integrations.deepchecks.outcomes import outcomes_of
 from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun

@@ -65,9 +65,7 @@ def out_of_fold(
     """
     found = np.zeros((len(labels), classes))
     for known, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels):
-        kernel = Nystroem(
-            gamma=_WIDTH / features.shape[1], n_components=min(_LANDMARKS, len(known)), random_state=seed
-        )
+        kernel = Nystroem(gamma=_WIDTH / features.shape[1], n_components=min(_LANDMARKS, len(known)), random_state=seed)
         model = make_pipeline(StandardScaler(), kernel, LogisticRegression(C=_STRENGTH, max_iter=100, tol=1e-3))
         with warnings.catch_warnings(action="ignore"):  # a fit that ends before it converges is good enough
             model.fit(features[known], labels[known])
