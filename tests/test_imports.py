@@ -88,6 +88,7 @@ SEAMS = {
     "alembic": ("copilot.store",),
     "arxiv": ("copilot.integrations.arxiv_source",),
     "chromadb": ("copilot.integrations.vector_store",),
+    "cleanlab": ("copilot.integrations.inspection.label_noise",),
     "click": ("copilot.cli",),
     "cv2": ("copilot.imaging", "copilot.integrations", "copilot.probes", "copilot.demo"),
     "deepchecks": ("copilot.integrations",),

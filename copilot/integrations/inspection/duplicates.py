@@ -68,7 +68,24 @@ def judge_duplicates(
     first, last = _SHARES
     a = fingerprints(train, executor=executor, refresh=refresh, progress=lambda s, x: told(first * s, x))
     b = fingerprints(val, executor=executor, refresh=refresh, progress=lambda s, x: told(first + (last - first) * s, x))
-    found = check.find(a, b, seed=seed, progress=lambda s, line: told(last + (1 - last) * s, line))
+    return judge_prints(
+        train, val, a, b, check, correct=correct, progress=lambda s, x: told(last + (1 - last) * s, x), seed=seed
+    )
+
+
+def judge_prints(
+    train: ImageSet,
+    val: ImageSet,
+    a: Prints,
+    b: Prints,
+    check: Duplicates,
+    *,
+    correct: np.ndarray | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> tuple[Outcome, tuple[Picture, ...]]:
+    """As `judge_duplicates`, of sets whose fingerprints `a` and `b` are known."""
+    found = check.find(a, b, seed=seed, progress=progress)
     outcome = check.judge(a, b, found, correct=None if correct is None else np.asarray(correct)[b.places])
     return outcome, pair_sheet(train, val, a, b, found.across)
 

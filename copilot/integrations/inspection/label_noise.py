@@ -1,0 +1,341 @@
+"""Label noise of two image sets: held-out predictions made or taken, wrong labels estimated by cleanlab and a model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from cleanlab.count import compute_confident_joint
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from copilot.core.data.label_noise import LabelNoise, SplitNoise
+from copilot.core.data.noise_model import NoiseFit, fit_noise
+from copilot.core.findings import Outcome, Picture
+from copilot.errors import InputError
+from copilot.integrations.images.base import ImageSet
+from copilot.integrations.predictions import Predictions
+
+Progress = Callable[[float, str], None]
+SHOWN = 24
+FOLDS = 5
+MOST_IMAGES = 20_000  # of both sets, beyond which a sample is judged
+MOST_CLASSES = 100
+REFITS = 3
+_LANDMARKS, _WIDTH, _STRENGTH = 600, 0.3, 3.0  # of the kernel; its width is per feature
+_MEMORISED = 0.995  # agreement with the labels beyond which predictions are hardly held out
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What was estimated on one array of labels; `bias` and `spread` are of the rate, from refits."""
+
+    fit: NoiseFit
+    bias: float
+    spread: float
+    confident_rate: float
+
+
+def out_of_fold(
+    features: np.ndarray, labels: np.ndarray, classes: int, *, seed: int = 0, tick: Callable[[], None] | None = None
+) -> np.ndarray:
+    """Class probabilities of each image by a classifier that was fitted without it.
+
+    A logistic regression on a Gaussian kernel (Nyström's approximation), in five folds. Every class needs five images.
+
+    Parameters
+    ----------
+    features : ndarray of float, shape (n, d)
+    labels : ndarray of int64, shape (n,)
+        From 0 to ``classes - 1``.
+    classes : int
+    seed : int, default 0
+    tick : callable, optional
+        Called after each fold.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, classes)
+    """
+    found = np.zeros((len(labels), classes))
+    for known, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels):
+        kernel = Nystroem(gamma=_WIDTH / features.shape[1], n_components=min(_LANDMARKS, len(known)), random_state=seed)
+        model = make_pipeline(StandardScaler(), kernel, LogisticRegression(C=_STRENGTH, max_iter=100, tol=1e-3))
+        with warnings.catch_warnings(action="ignore"):  # a fit that ends before it converges is good enough
+            model.fit(features[known], labels[known])
+            found[held] = model.predict_proba(features[held])
+        if tick:
+            tick()
+    return found
+
+
+def estimate_noise(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    *,
+    again: Callable[[np.ndarray], np.ndarray] | None = None,
+    refits: int = REFITS,
+    seed: int = 0,
+) -> Estimate:
+    """How many of the labels are wrong, and which.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, shape (n, classes)
+        Held-out.
+    labels : ndarray of int64, shape (n,)
+    again : callable, optional
+        Gives held-out probabilities for other labels of the same images; without it the given ones are used, and the
+        rate is not corrected.
+    refits : int, default 3
+        To labels drawn from the model.
+    seed : int, default 0
+
+    Raises
+    ------
+    InputError
+        The arrays do not fit each other.
+    """
+    if probabilities.ndim != 2 or len(probabilities) != len(labels):
+        raise InputError(
+            f"There are {len(probabilities)} rows of probabilities for {len(labels)} labels.", "Give one for each."
+        )
+    rng = np.random.default_rng(seed)
+    joint = _joint(probabilities, labels)
+    fit = fit_noise(probabilities, labels, joint / joint.sum(1, keepdims=True))
+    rates = []
+    for _ in range(refits):
+        drawn = _complete(fit.redrawn(rng), labels, FOLDS)
+        other = again(drawn) if again else probabilities
+        start = _joint(other, drawn)
+        rates.append(fit_noise(other, drawn, start / start.sum(1, keepdims=True)).rate)
+    expected = 1 - float((fit.true @ np.diag(fit.transition)[:, None]).mean())
+    bias = float(np.mean(rates)) - expected if again and rates else 0.0
+    spread = float(np.std(rates, ddof=1)) if len(rates) > 1 else 0.0
+    return Estimate(fit, bias, spread, float(1 - np.trace(joint) / joint.sum()))
+
+
+def _joint(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Confident learning's counts: rows are true classes, columns labels; none is empty."""
+    with warnings.catch_warnings(action="ignore"):
+        counts = compute_confident_joint(labels, probabilities)
+    return np.asarray(counts, dtype=np.float64).T + 1e-3 + np.eye(len(counts))
+
+
+def _complete(drawn: np.ndarray, labels: np.ndarray, least: int) -> np.ndarray:
+    """The drawn labels, with some of the own ones back where a class would have fewer than each fold needs."""
+    drawn = drawn.copy()
+    for label in range(int(labels.max()) + 1):
+        if (drawn == label).sum() < least:
+            drawn[np.flatnonzero(labels == label)[:least]] = label
+    return drawn
+
+
+def judge_label_noise(
+    train: ImageSet,
+    val: ImageSet,
+    features: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    check: LabelNoise | None = None,
+    *,
+    predictions: Predictions | None = None,
+    of: Literal["val", "train"] = "val",
+    source: str = "classical features",
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> tuple[Outcome, tuple[Picture, ...]]:
+    """Whether labels are wrong, with a contact sheet of the most suspicious.
+
+    Parameters
+    ----------
+    train, val : ImageSet
+        Of classification.
+    features : mapping of {"train", "val"} to (ndarray of float, shape (len(set), d), ndarray of bool)
+        Features of each image (`ClassicalFeatures` or embeddings), and whether it could be read.
+    check : LabelNoise, optional
+    predictions : Predictions, optional
+        By a model that was not trained on these images: of the validation images. They stand in for the features there.
+    of : {"val", "train"}, default "val"
+        The set that `predictions` are of.
+    source : str
+        What the features are, for showing.
+    progress : callable, optional
+    seed : int, default 0
+
+    Raises
+    ------
+    InputError
+        The predictions are of training images, or do not fit the validation images.
+    """
+    if predictions is not None and of == "train":
+        raise InputError(
+            "A model's predictions on the images that it was trained on repeat their labels, right or wrong.",
+            "Give predictions of the validation images, or none: the training labels are then cross-validated.",
+        )
+    check = check or LabelNoise()
+    told = progress or (lambda share, line: None)
+    if train.task != "classification" or val.task != "classification":
+        return check.judge([], (), why_not="Label noise is judged for classification only."), ()
+    names = tuple(dict.fromkeys((*train.class_names, *val.class_names)))
+    by_features = _Gathered.of(names, {"train": train, "val": val}, features, seed)
+    found, notes, why = _cross_validated(by_features, check, source, told, seed)
+    if predictions is not None and predictions.probabilities is not None:
+        given, note = _given(val, names, predictions, check, seed)
+        found = [split for split in found if split.split != "val" or given is None] + ([given] if given else [])
+        notes = [*notes, *filter(None, [note])]
+    told(1.0, "judged the labels")
+    outcome = check.judge(found, names, why_not=why, notes=notes)
+    shown = found if outcome.state == "issue" else ()
+    return outcome, suspicious_sheet({"train": train, "val": val}, shown, names, check.thresholds.suspicion)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """Features and labels of the images that can be judged, both sets together."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    from_val: np.ndarray
+    places: np.ndarray
+    total: int
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        sets: Mapping[str, ImageSet],
+        features: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        seed: int,
+    ) -> _Gathered:
+        parts: list[tuple[Any, ...]] = []
+        for split, images in sets.items():
+            values, readable = features[split]
+            places = np.flatnonzero(readable & (images.labels >= 0))
+            numbers = np.array([names.index(name) for name in images.class_names], dtype=np.int64)
+            parts.append((values[places], numbers[images.labels[places]], np.full(len(places), split == "val"), places))
+        values, labels, from_val, places = (np.concatenate(part) for part in zip(*parts, strict=True))
+        total = len(labels)
+        keep = np.sort(np.random.default_rng(seed).permutation(total)[:MOST_IMAGES])
+        return cls(values[keep], labels[keep], from_val[keep], places[keep], total)
+
+
+def _cross_validated(
+    data: _Gathered, check: LabelNoise, source: str, told: Progress, seed: int
+) -> tuple[list[SplitNoise], list[str], str]:
+    """What cross-validation on both sets together says of each; notes; why it says nothing."""
+    classes, labels = np.unique(data.labels, return_inverse=True)
+    counts = np.bincount(labels, minlength=len(classes))
+    kept = np.flatnonzero(counts >= 2 * FOLDS)
+    rows = np.flatnonzero(np.isin(labels, kept))
+    if len(rows) < check.thresholds.min_images or len(kept) < 2:
+        return [], [], f"Too few labelled images to judge labels: {len(rows)} in classes of {2 * FOLDS} or more."
+    if len(kept) > MOST_CLASSES:
+        return [], [], f"Labels of {len(kept)} classes are not judged; at most {MOST_CLASSES}."
+    place = np.full(len(classes), -1)
+    place[kept] = np.arange(len(kept))
+    own, features = place[labels[rows]], data.features[rows]
+    done = iter(range(1, 10_000))
+
+    def again(drawn: np.ndarray) -> np.ndarray:
+        def tick() -> None:
+            told(next(done) / (FOLDS * (REFITS + 1) + 1), "cross-validating the labels")
+
+        return out_of_fold(features, drawn, len(kept), seed=seed, tick=tick)
+
+    estimate = estimate_noise(again(own), own, again=again, seed=seed)
+    found = []
+    for split in ("train", "val"):
+        mine = data.from_val[rows] == (split == "val")
+        if mine.sum() >= check.thresholds.min_images // 2:
+            found.append(_split(split, estimate, own, mine, data.places[rows], classes[kept], source))
+    notes = [f"{len(classes) - len(kept)} classes of fewer than {2 * FOLDS} images were left out."] * (
+        len(kept) < len(classes)
+    )
+    notes += [f"{len(data.labels):,} of {data.total:,} images were judged."] * (data.total > len(data.labels))
+    return [_whole(split, classes[kept], int(data.labels.max()) + 1) for split in found], notes, ""
+
+
+def _split(
+    name: str,
+    estimate: Estimate,
+    labels: np.ndarray,
+    mine: np.ndarray,
+    places: np.ndarray,
+    classes: np.ndarray,
+    source: str,
+) -> SplitNoise:
+    posterior = estimate.fit.posterior[mine].copy()
+    own = labels[mine]
+    suspicion = 1 - posterior[np.arange(len(own)), own]
+    posterior[np.arange(len(own)), own] = -1
+    return SplitNoise(
+        split=name,
+        places=places[mine],
+        labels=classes[own],
+        suggested=classes[posterior.argmax(1)],
+        suspicion=suspicion,
+        bias=estimate.bias,
+        spread=estimate.spread,
+        fit=estimate.fit,
+        source=source,
+        confident_rate=estimate.confident_rate,
+    )
+
+
+def _whole(split: SplitNoise, classes: np.ndarray, size: int) -> SplitNoise:
+    """With the classes that were left out back in the fit, so that numbers mean the sets' classes."""
+    from dataclasses import replace
+
+    fit = split.fit
+    size = max(size, int(classes.max()) + 1)
+    transition = np.eye(size)
+    transition[np.ix_(classes, classes)] = fit.transition
+    true = np.zeros((len(fit.true), size))
+    true[:, classes] = fit.true
+    return replace(split, fit=replace(fit, transition=transition, true=true))
+
+
+def _given(
+    val: ImageSet, names: Sequence[str], predictions: Predictions, check: LabelNoise, seed: int
+) -> tuple[SplitNoise | None, str]:
+    """What held-out predictions say of the validation labels, or why they say nothing."""
+    if len(predictions) and predictions.indices.max() >= len(val):
+        raise InputError("The predictions are of other images than the validation set's.", "Ask the model again.")
+    probabilities = predictions.probabilities
+    labels = predictions.labels
+    known = (labels >= 0) & (labels < probabilities.shape[1])
+    classes, own = np.unique(labels[known], return_inverse=True)
+    if known.sum() < check.thresholds.min_images or not 2 <= len(classes) <= MOST_CLASSES:
+        return None, ""
+    part = np.maximum(probabilities[known][:, classes], 1e-9)
+    part /= part.sum(1, keepdims=True)
+    if (part.argmax(1) == own).mean() > _MEMORISED:
+        return None, "The model's predictions repeat nearly every validation label; they were not used to judge them."
+    estimate = estimate_noise(part, own, seed=seed)
+    numbers = np.array([names.index(predictions.class_names[c]) for c in classes])
+    mine = np.ones(len(own), bool)
+    split = _split("val", estimate, own, mine, predictions.indices[known], numbers, "model's held-out predictions")
+    return _whole(split, numbers, len(names)), ""
+
+
+def suspicious_sheet(
+    sets: Mapping[str, ImageSet], found: Sequence[SplitNoise], names: Sequence[str], least: float
+) -> tuple[Picture, ...]:
+    """The most suspicious images with their label and the suggested one."""
+    from copilot.probes.sheets import contact_sheet
+
+    ranked = [(split, row) for split in found for row in np.flatnonzero(split.suspicion >= least)]
+    ranked.sort(key=lambda item: -item[0].suspicion[item[1]])
+    images, captions = [], []
+    for split, row in ranked[:SHOWN]:
+        images.append(sets[split.split].image(int(split.places[row])))
+        captions.append(f"{names[split.labels[row]][:18]} rather {names[split.suggested[row]][:18]}?")
+    if not images:
+        return ()
+    caption = "The images whose label is most probably wrong: the given label, and the likeliest other."
+    return (contact_sheet(images, captions, title=LabelNoise.title, caption=caption, code=LabelNoise.code),)
