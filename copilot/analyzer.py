@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from copilot.data_verbs import DataVerbs
 from copilot.errors import InputError
-from copilot.model_verbs import ModelVerbs
 from copilot.utils.validators import clean_text, home_folder, safe_file_name
 from copilot.workbench import Progress
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from copilot.chat.answers import Answer
     from copilot.core.checks.describe import CheckDescription
-    from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.explanation import Explanation
     from copilot.core.history import RunHistory
     from copilot.core.papers import ResearchResult
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from copilot.watching import RunAlert
 
 
-class CopilotAnalyzer(ModelVerbs):
+class CopilotAnalyzer(DataVerbs):
     """Analyse training runs.
 
     Parameters
@@ -119,27 +116,6 @@ class CopilotAnalyzer(ModelVerbs):
 
     # The other witnesses.
 
-    def data_versions(self, path: str | None = None) -> list[DataVersion]:
-        """Revisions in which a DVC-tracked folder changed, newest first."""
-        return self._dvc().versions(self._data_path(path))
-
-    def compare_data(
-        self, rev_a: str, rev_b: str, path: str | None = None, *, progress: Progress = None
-    ) -> DataComparison:
-        """What changed in a DVC-tracked folder between two revisions; nothing is checked out."""
-        return self._dvc().compare(self._data_path(path), rev_a, rev_b)
-
-    def _dvc(self) -> Any:
-        from copilot.integrations.dvc_manager import DvcManager
-
-        return DvcManager(self.settings.dvc.repo, self.settings.dvc.remote)
-
-    def _data_path(self, path: str | None) -> str:
-        chosen = path or self.settings.dvc.data_path
-        if not chosen:
-            raise InputError("No data path was named.", "Pass --path, or set dvc.data_path in the settings.")
-        return chosen
-
     def research(self, about: AnalysisResult | str | None = None, *, progress: Progress = None) -> ResearchResult:
         """Papers on a question, or on the likely cause of an analysis."""
         from copilot.integrations.research_assistant import ResearchAssistant
@@ -150,10 +126,6 @@ class CopilotAnalyzer(ModelVerbs):
         if isinstance(about, AnalysisResult):
             return assistant.search(None, problem=about.diagnosis.causes[0].cause, progress=progress)
         return assistant.search(about, progress=progress)
-
-    def data_image(self, name: str, rev: str, path: str | None = None) -> Image:
-        """One picture of a DVC-tracked folder as it was in a revision; `name` is its path inside the folder."""
-        return self._dvc().open_image(f"{self._data_path(path)}/{name}", rev)
 
     def paper_count(self) -> int:
         """Papers that earlier searches have kept."""
@@ -207,5 +179,5 @@ class CopilotAnalyzer(ModelVerbs):
         """Every check with its documentation and the thresholds in force."""
         from copilot.core.checks.describe import describe
 
-        known = (*self.checks, *self.comparison_checks, *self.probes)
+        known = (*self.checks, *self.comparison_checks, *self.probes, *self.data_checks)
         return [describe(check, self.settings.detection.ignore) for check in known]

@@ -27,7 +27,7 @@ class ModelVerbs(GroupVerbs):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        if self._probe_thresholds() or self._probe_mutes():
+        if self._thresholds_of(PROBES) or self._mutes_of(PROBES):
             self.probes  # noqa: B018 - wrong thresholds are told at once
 
     def validate(
@@ -109,7 +109,7 @@ class ModelVerbs(GroupVerbs):
         from copilot.plugins import third_party_probes
         from copilot.probes.loading import load_probes
 
-        return load_probes(self._probe_thresholds(), self._probe_mutes(), third_party_probes())
+        return load_probes(self._thresholds_of(PROBES), self._mutes_of(PROBES), third_party_probes())
 
     def deepchecks_report(self, result: AnalysisResult) -> Path | None:
         """The page that Deepchecks made of a result of `validate`, if it was kept and is still there."""
@@ -152,8 +152,8 @@ class ModelVerbs(GroupVerbs):
             test=test,
             suite=None if wanted == NONE else wanted,
             probes=tuple(p.name for p in chosen(self.probes, settings.probes.run if probes is None else probes)),
-            checks=self._probe_thresholds(),
-            ignore=self._probe_mutes(),
+            checks=self._thresholds_of(PROBES),
+            ignore=self._mutes_of(PROBES),
             seed=seed,
             html_report=settings.deepchecks.html_report,
         )
@@ -177,11 +177,11 @@ class ModelVerbs(GroupVerbs):
         subject = {"kind": "model", "model_uri": clean_text(model_uri) if model_uri else None}
         return self._analyse([RunHistory.empty()], [subject], **extra)[0]
 
-    def _probe_thresholds(self) -> dict[str, dict]:
-        return {code: own for code, own in self.settings.detection.checks.items() if code.startswith(PROBES)}
+    def _thresholds_of(self, family: str) -> dict[str, dict]:
+        return {code: own for code, own in self.settings.detection.checks.items() if code.startswith(family)}
 
-    def _probe_mutes(self) -> dict[str, str]:
-        return {code: why for code, why in self.settings.detection.ignore.items() if code.startswith(PROBES)}
+    def _mutes_of(self, family: str) -> dict[str, str]:
+        return {code: why for code, why in self.settings.detection.ignore.items() if code.startswith(family)}
 
 
 def _validated(kind: type[ModelVerbs], settings: Settings, refresh: bool, entry: Entry) -> tuple[str, bool]:

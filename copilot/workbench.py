@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from copilot.store import Store
 
 Progress = Callable[[float, str], None] | None
-PROBES = "OVF3"  # codes of this family are probes; they load only where they are used or set
+PROBES, DATA = "OVF3", "OVF4"  # families of codes that load only where they are used or set
 SENT_TOGETHER = 100  # runs that a worker of a cluster gets at a time
 _NAMED_PACKAGES = ("mlops-copilot", "mlflow", "numpy", "scipy", "deepchecks", "dvc", "torch")
 
@@ -48,7 +48,7 @@ class Workbench:
         from copilot.plugins import third_party_checks
 
         detection = self.settings.detection
-        own = {code: values for code, values in detection.checks.items() if not code.startswith(PROBES)}
+        own = {code: values for code, values in detection.checks.items() if not code.startswith((PROBES, DATA))}
         return load_all_checks(own, detection.thresholds, third_party_checks(), detection.ignore)
 
     @property

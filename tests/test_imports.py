@@ -72,6 +72,7 @@ LAYERS = [
     ["copilot.writing_back"],
     ["copilot.group_verbs"],
     ["copilot.model_verbs"],
+    ["copilot.data_verbs"],
     ["copilot.analyzer"],
     ["copilot.hooks"],
     ["copilot.jobs"],

@@ -206,10 +206,12 @@ def _summary(
 
 
 def _of_the_model(by_code: Mapping[str, Outcome]) -> str:
-    """The gravest thing that probes or Deepchecks found, where curves say nothing."""
-    found = [o for code, o in by_code.items() if code.startswith(("OVF3", "OVF5")) and o.state == "issue"]
+    """The gravest thing that probes, data checks or Deepchecks found, where curves say nothing."""
+    found = [o for code, o in by_code.items() if code.startswith(("OVF3", "OVF4", "OVF5")) and o.state == "issue"]
     worst = max(found, key=lambda o: SEVERITIES.index(o.severity), default=None)
-    return f" The model itself: {worst.summary}" if worst is not None and worst.severity != "low" else ""
+    if worst is None or worst.severity == "low":
+        return ""
+    return f" The {'images' if worst.code.startswith('OVF4') else 'model itself'}: {worst.summary}"
 
 
 def _overfitting_since(by_code: Mapping[str, Outcome], onset: float | None) -> str:

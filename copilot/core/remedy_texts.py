@@ -223,3 +223,10 @@ PREPROCESSING = Remedy(
     "Validation scores rise at once where the preparation was wrong.",
     ("arxiv:1906.06423",),
 )
+SPLIT_BY_GROUP = Remedy(
+    "split-by-group",
+    "Split by group: all images of a patient, video or camera go to one side; then train and validate again.",
+    "Groups stand on both sides of the split, so that validation asks about what training has seen.",
+    "Validation scores fall to what they will be on new groups.",
+    ("arxiv:2012.07421", "doi:10.1371/journal.pmed.1002683"),
+)

@@ -36,6 +36,10 @@ class DvcSettings(Section):
     repo: str | None = Field(None, description="Git repository with DVC; default: the one around the working folder.")
     remote: str | None = Field(None, description="DVC remote that data is read from; default: the repository's own.")
     data_path: str | None = Field(None, description="Tracked folder that holds the images.")
+    patience_s: float = Field(
+        30.0, gt=0, le=3600, description="Time without progress after which a remote is given up."
+    )
+    keep_copies: bool = Field(True, description="Keep a copy of what a remote gave in the home folder, 2 GB at most.")
 
 
 class ResearchSettings(Section):
