@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psutil
 import yaml
 from pydantic import Field, ValidationError
 
 from copilot.core.findings import SCHEMA_VERSION, SEVERITIES, Analysis, Document, Severity
-from copilot.errors import CopilotError, InputError
+from copilot.errors import CopilotError, InputError, JobCancelled, ToolError
 from copilot.utils.config import Settings
 from copilot.utils.parallel import parallel_map
 from copilot.utils.validators import clean_text, without_credentials
@@ -23,6 +23,15 @@ Progress = Callable[[float, str], None] | None
 MAX_ENTRIES = 10_000
 MAX_FILE_BYTES = 5_000_000
 _SHARED = ("train", "test", "suite", "probes", "seed")
+
+
+class Validated(NamedTuple):
+    """What came of an entry: the analysis as JSON, whether it was known, and what went wrong beside it."""
+
+    analysis: str
+    known: bool
+    not_looked_at: str = ""
+    not_written: str = ""
 
 
 class Entry(Document):
@@ -39,14 +48,14 @@ class Entry(Document):
     seed: int = 0
 
 
-Validate = Callable[[Entry], tuple[str, bool]]
+Validate = Callable[[Entry], Validated]
 
 
 class BatchRow(Document):
     """What came of an entry: the analysis in short, or why there is none.
 
     ``issues`` counts findings that are an issue by severity; ``worst`` names the gravest of them; ``known`` tells that
-    nothing had to be computed.
+    nothing had to be computed, ``not_written`` why the result could not be written into its run.
     """
 
     name: str
@@ -62,6 +71,7 @@ class BatchRow(Document):
     reason: str = ""
     exit_code: int = 0
     known: bool = False
+    not_written: str = ""
 
 
 class BatchResult(Document):
@@ -116,8 +126,7 @@ def run_batch(
     Parameters
     ----------
     validate : callable
-        Takes an entry; gives the analysis as JSON, and whether nothing had to be computed. It travels to other
-        processes by pickle.
+        Takes an entry; travels to other processes by pickle.
     """
     executor = settings.executor
     workers = executor.workers or (0 if executor.kind == "dask" else _workers(settings))
@@ -138,15 +147,23 @@ def _workers(settings: Settings) -> int:
 def _done(validate: Validate, entry: Entry) -> tuple[str, str]:
     """The JSON of the row and of the analysis; an entry that fails is a row that says why."""
     try:
-        analysis, known = validate(entry)
+        found = validate(entry)
+    except JobCancelled:
+        raise
     except CopilotError as error:
-        reason = clean_text(without_credentials(str(error)), 300)
-        row = BatchRow(name=entry.name, on=entry.on, state="failed", reason=reason, exit_code=error.exit_code)
-        return row.model_dump_json(), ""
-    return _row(entry, Analysis.model_validate_json(analysis), known).model_dump_json(), analysis
+        return _failed(entry, str(error), error.exit_code), ""
+    except Exception as error:  # one model must not end the batch
+        return _failed(entry, f"Unexpected {type(error).__name__}: {error}", ToolError.exit_code), ""
+    return _row(entry, Analysis.model_validate_json(found.analysis), found).model_dump_json(), found.analysis
 
 
-def _row(entry: Entry, analysis: Analysis, known: bool) -> BatchRow:
+def _failed(entry: Entry, reason: str, exit_code: int) -> str:
+    reason = clean_text(without_credentials(reason), 300)
+    row = BatchRow(name=entry.name, on=entry.on, state="failed", reason=reason, exit_code=exit_code)
+    return row.model_dump_json()
+
+
+def _row(entry: Entry, analysis: Analysis, found: Validated) -> BatchRow:
     issues = [f for f in analysis.findings if f.state == "issue"]
     worst = max(issues, key=lambda f: SEVERITIES.index(f.severity), default=None)
     values = {e.name: e.value for e in reversed(analysis.evidence) if e.source == "probe:class_gap"}
@@ -161,7 +178,10 @@ def _row(entry: Entry, analysis: Analysis, known: bool) -> BatchRow:
         errors=sum(f.state == "error" for f in analysis.findings),
         worst=f"{worst.code} {worst.title}" if worst else "",
         severity=worst.severity if worst else "none",
-        known=known,
+        reason=found.not_looked_at,
+        exit_code=ToolError.exit_code if found.not_looked_at else 0,
+        known=found.known,
+        not_written=found.not_written,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.analyzer import CopilotAnalyzer
 from copilot.core.findings import SEVERITIES, Severity
-from copilot.errors import InputError, QualityGateError
+from copilot.errors import InputError, QualityGateError, ToolError
 from copilot.utils.config import Settings
 
 if TYPE_CHECKING:
@@ -52,13 +53,15 @@ def after_training(
     ------
     QualityGateError
         A finding is at or above `fail_on`; its ``result`` is the analysis. As exit code of a script it is 1.
+    ToolError
+        A step came to no end (a limit, a crash), and `fail_on` was asked for.
     InputError
         There is no such run, model or images.
     """
     from copilot.integrations.mlflow.active_run import active_run
 
-    run_id, uri = (run_id, None) if run_id else active_run()
-    analyzer = _analyzer(config, uri, write_back)
+    run_id = run_id or active_run()
+    analyzer = _analyzer(config, write_back)
     try:
         if train is None and test is None and model_uri is None:
             result = analyzer.analyze_model(run_id)
@@ -68,15 +71,19 @@ def after_training(
             )
     finally:
         analyzer.close()
+    if result.not_written:
+        warnings.warn(f"The verdict could not be written into the run: {result.not_written}", stacklevel=2)
     _gate(result, fail_on)
     return result
 
 
-def _analyzer(config: str | Path | Settings | None, uri: str | None, write_back: bool) -> CopilotAnalyzer:
+def _analyzer(config: str | Path | Settings | None, write_back: bool) -> CopilotAnalyzer:
     settings = CopilotAnalyzer(config).settings
     own: dict[str, Any] = {"write_back": write_back}
-    if uri is not None and not settings.mlflow.tracking_uri:
-        own["tracking_uri"] = uri
+    if not settings.mlflow.tracking_uri:
+        from copilot.integrations.mlflow.active_run import tracking_uri
+
+        own["tracking_uri"] = tracking_uri()
     return CopilotAnalyzer(settings.model_copy(update={"mlflow": settings.mlflow.model_copy(update=own)}))
 
 
@@ -88,6 +95,8 @@ def _model_of(analyzer: CopilotAnalyzer, run_id: str) -> str:
 
 
 def _gate(result: AnalysisResult, fail_on: Severity | None) -> None:
+    if fail_on is not None and result.not_looked_at:
+        raise ToolError(result.not_looked_at, "Nothing can be said of what was not looked at.")
     if fail_on is None or SEVERITIES.index(result.glance.worst) < SEVERITIES.index(fail_on):
         return
     limit = SEVERITIES.index(fail_on)

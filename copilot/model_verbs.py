@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.errors import InputError
+from copilot.errors import InputError, JobCancelled
 from copilot.group_verbs import GroupVerbs
 from copilot.utils.validators import clean_text, home_folder
 from copilot.workbench import PROBES, Progress
 
 if TYPE_CHECKING:
-    from copilot.batching import BatchResult, Entry
+    from copilot.batching import BatchResult, Entry, Validated
     from copilot.integrations.examination.request import Examination, Request
     from copilot.probes.base import Probe
     from copilot.results import AnalysisResult
@@ -39,6 +40,7 @@ class ModelVerbs(GroupVerbs):
         suite: str | None = None,
         probes: Sequence[str] | None = None,
         predictions: tuple[str | Path, str | Path] | None = None,
+        task: str | None = None,
         seed: int = 0,
         refresh: bool = False,
         progress: Progress = None,
@@ -58,6 +60,9 @@ class ModelVerbs(GroupVerbs):
             Names of probes. Default: ``probes.run`` of the settings, which is all of them; ``["none"]`` runs none.
         predictions : (str, str), optional
             Files of predictions for the training and the validation images, instead of a model.
+        task : {"classification", "detection", "segmentation"}, optional
+            What the labels are for, where a set may be read in several ways, such as COCO. Default: ``task`` of
+            ``models.preprocessing``, else as the sets are.
         seed : int, default 0
             Fixes which images of large sets are looked at.
         refresh : bool, default False
@@ -71,7 +76,7 @@ class ModelVerbs(GroupVerbs):
             No such model, images, suite or probe, or they do not fit together.
         """
         train, test = self._sets(model_uri, train, test)
-        request = self._request(model_uri, train, test, suite, probes, predictions, seed)
+        request = self._request(model_uri, train, test, suite, probes, predictions, task, seed)
         found = self._examined(request, refresh, progress)
         result = self._with_curves(model_uri, found)
         result.computed = found.computed
@@ -94,8 +99,13 @@ class ModelVerbs(GroupVerbs):
         """
         from copilot.batching import read_plan, run_batch
 
-        work = partial(_validated, type(self), self.settings, refresh)
-        return run_batch(self.settings, read_plan(plan), work, progress)
+        stop = threading.Event() if self.settings.executor.kind == "local" else None
+        work = partial(_validated, type(self), self.settings, refresh, stop)
+        try:
+            return run_batch(self.settings, read_plan(plan), work, progress)
+        finally:
+            if stop is not None:
+                stop.set()  # what is under way ends at its next word
 
     def suites(self) -> tuple[str, ...]:
         """Names of the Deepchecks suites that `validate` runs."""
@@ -114,8 +124,9 @@ class ModelVerbs(GroupVerbs):
     def deepchecks_report(self, result: AnalysisResult) -> Path | None:
         """The page that Deepchecks made of a result of `validate`, if it was kept and is still there."""
         kept = result.analysis.provenance.artifacts.get("deepchecks_report")
-        place = home_folder() / kept if kept else None
-        return place if place is not None and place.is_file() else None
+        home = home_folder().resolve()
+        place = (home / kept).resolve() if kept else None
+        return place if place is not None and place.is_relative_to(home) and place.is_file() else None
 
     def _sets(self, model_uri: str | None, train: str | Path | None, test: str | Path | None) -> tuple[str, str]:
         """The image sets by name: those of the run where none were named."""
@@ -134,6 +145,7 @@ class ModelVerbs(GroupVerbs):
         suite: str | None,
         probes: Sequence[str] | None,
         predictions: tuple[str | Path, str | Path] | None,
+        task: str | None,
         seed: int,
     ) -> Request:
         from copilot.integrations.deepchecks.plan import planned
@@ -154,6 +166,7 @@ class ModelVerbs(GroupVerbs):
             probes=tuple(p.name for p in chosen(self.probes, settings.probes.run if probes is None else probes)),
             checks=self._thresholds_of(PROBES),
             ignore=self._mutes_of(PROBES),
+            task=task or settings.models.preprocessing.get("task"),
             seed=seed,
             html_report=settings.deepchecks.html_report,
         )
@@ -184,15 +197,23 @@ class ModelVerbs(GroupVerbs):
         return {code: why for code, why in self.settings.detection.ignore.items() if code.startswith(family)}
 
 
-def _validated(kind: type[ModelVerbs], settings: Settings, refresh: bool, entry: Entry) -> tuple[str, bool]:
-    """An entry of a batch, in whatever thread or process: its analysis as JSON, and whether it was known."""
+def _validated(
+    kind: type[ModelVerbs], settings: Settings, refresh: bool, stop: threading.Event | None, entry: Entry
+) -> Validated:
+    """An entry of a batch, in whatever thread or process."""
+    from copilot.batching import Validated
+
+    def told(fraction: float, line: str) -> None:
+        if stop is not None and stop.is_set():
+            raise JobCancelled("The batch was stopped.")
+
     analyzer = kind(settings)
     try:
         given = entry.model_dump(exclude={"name", "on", "model"})
-        result = analyzer.validate(entry.model, **given, refresh=refresh)
+        result = analyzer.validate(entry.model, **given, refresh=refresh, progress=told)
     finally:
         analyzer.close()
-    return result.to_json(indent=None), not result.computed
+    return Validated(result.to_json(indent=None), not result.computed, result.not_looked_at, result.not_written)
 
 
 def _artifacts(found: Examination) -> dict[str, str]:

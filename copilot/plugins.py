@@ -19,10 +19,15 @@ def third_party_checks() -> list[Any]:
 
 def third_party_probes() -> list[Any]:
     """Probe classes that installed packages offer under ``mlops_copilot.probes``; OVF350 to OVF399 are theirs."""
-    from copilot.probes import BUILT_IN as PROBES_OF_OURS
+    from copilot.probes import BUILT_IN as PROBES_OF_OURS  # brings in OpenCV
 
     needed = (*_PARTS, "name", "needs", "probe")
     return _offered(PROBES, [p.code for p in PROBES_OF_OURS], needed, "probe")
+
+
+def versions_of(group: str) -> dict[str, str]:
+    """Name and version of what installed packages offer under an entry-point group."""
+    return {point.name: point.dist.version if point.dist else "" for point in entry_points(group=group)}
 
 
 def _offered(group: str, taken: list[str], needed: tuple[str, ...], what: str) -> list[Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from copilot.integrations.analysis_cache import StoredAnalysis
 
+STEPS = ("OVF300", "OVF500")  # the model asked, and the suite run; an error of one is no finding of a check
 _FORMAT_OF_SUFFIX = {
     ".html": "html",
     ".htm": "html",
@@ -100,6 +101,12 @@ class AnalysisResult:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"])) or "the text"
             raise InputError(f"This is no analysis: {place}: {problem['msg']}.", "Pass what to_json wrote.") from error
+
+    @property
+    def not_looked_at(self) -> str:
+        """Why a step of `validate` came to no end; empty where all did."""
+        found = (self.analysis.finding(code) for code in STEPS)
+        return " ".join(f.summary for f in found if f is not None and f.state == "error")
 
     @property
     def summary(self) -> str:

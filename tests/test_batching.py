@@ -7,7 +7,7 @@ import json
 import pytest
 
 from copilot import Settings
-from copilot.batching import read_plan, run_batch
+from copilot.batching import Validated, read_plan, run_batch
 from copilot.core.analysis import analyse
 from copilot.core.findings import Evidence, Outcome
 from copilot.core.history import RunHistory
@@ -95,7 +95,7 @@ def validated(entry):
         Outcome(code="OVF500", title="Suite", state="error", summary="s"),
     ]
     (analysis,) = analyse([RunHistory.empty()], [{"kind": "model", "model_uri": entry.model}], [], extra=outcomes)
-    return analysis.model_dump_json(), entry.model == "known"
+    return Validated(analysis.model_dump_json(), entry.model == "known")
 
 
 def test_rows_say_what_stands_out_and_failures_lose_no_other_row(tmp_path):

@@ -128,13 +128,20 @@ def test_predictions_stand_for_a_model(project, tmp_path):
     assert "the given predictions" in result.analysis.finding("OVF300").summary
 
 
-def test_a_limit_is_an_error_finding_and_not_the_end(project, model, empty_home):
+def test_a_limit_is_an_error_finding_and_not_the_end(project, model, empty_home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     settings = Settings(probes={"timeout_s": 0.5})
     result = CopilotAnalyzer(settings).validate(str(model), project.train, project.val, **QUICK)
     found = result.analysis.finding("OVF300")
     assert found.state == "error"
     assert "0.5 s" in found.summary
     assert "probes.timeout_s" in found.summary
+    assert "0.5 s" in result.not_looked_at
+    Path("slow.yaml").write_text("probes: {timeout_s: 0.5}")
+    asked = ["--model-uri", str(model), "--train", str(project.train), "--test", str(project.val), "--suite", "none"]
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", *asked, "--config", "slow.yaml", "--quiet", "--format", "json"])
+    assert ended.value.code == 3  # nothing was looked at, so the gate stays shut
     again = CopilotAnalyzer(Settings()).validate(str(model), project.train, project.val, **QUICK)
     assert again.analysis.finding("OVF300").state == "passed"
 

@@ -52,7 +52,7 @@ def analyze(
     analyzer = session.analyzer(write_back=write_back)
     result = analyzer.analyze_history(history) if history is not None else analyzer.analyze_model(run_id or model_uri)
     show_one(session, result)
-    _tell_not_written(session, [result])
+    tell_not_written(session, [result])
     return exit_code([result], fail_on)
 
 
@@ -191,20 +191,21 @@ def show_many(session: Session, results, sort: str = "attention") -> None:
     tell_left_out(session, results.failed)
     if not len(results) and not results.failed:
         session.note("There are no runs in it.")
-    _tell_not_written(session, results)
+    tell_not_written(session, results)
 
 
-def _tell_not_written(session: Session, results) -> None:
+def tell_not_written(session: Session, results) -> None:
+    """Lines on stderr for results that could not be written into their runs."""
     told = {str(r.subject.run_id): r.not_written for r in results if r.not_written}
-    _tell(session, "Not written back", told)
+    tell_failures(session, "Not written back", told)
 
 
 def tell_left_out(session: Session, failed: Mapping[str, str]) -> None:
     """Lines on stderr for the runs that could not be read."""
-    _tell(session, "Left out", failed)
+    tell_failures(session, "Left out", failed)
 
 
-def _tell(session: Session, what: str, reasons: Mapping[str, str]) -> None:
+def tell_failures(session: Session, what: str, reasons: Mapping[str, str]) -> None:
     """A line for each reason: with the run, or with how many runs share it."""
     from copilot.utils.validators import clean_text
 

@@ -43,5 +43,5 @@ def _cells(row: BatchRow) -> tuple[str, ...]:
         verdict_label(row.verdict),
         *("" if value is None else percent(value, 1) for value in (row.train_accuracy, row.val_accuracy)),
         issues or "none",
-        "; ".join(filter(None, (row.worst, errors))),
+        "; ".join(filter(None, (row.worst, errors, row.reason))),
     )

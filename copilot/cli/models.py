@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from copilot.cli.analysis import FAIL_ON, WRITE_BACK, exit_code, show_one
+from copilot.cli.analysis import FAIL_ON, WRITE_BACK, exit_code, show_one, tell_failures, tell_not_written
 from copilot.cli.session import Session, common
-from copilot.errors import InputError, NotFoundError
+from copilot.errors import InputError, NotFoundError, ToolError
 
 SETS = "a folder with one folder a class, .csv, .npz, COCO, YOLO, dvc:REV:PATH or mlflow:RUN_ID#CONTEXT"
 _REFRESH = click.option("--refresh", is_flag=True, help="Do it again, though nothing has changed since the last time.")
@@ -28,6 +28,11 @@ _REFRESH = click.option("--refresh", is_flag=True, help="Do it again, though not
     help="Files of predictions for both sets (CSV, .npz, COCO JSON), instead of a model.",
 )
 @click.option("--deepchecks-report", metavar="FILE", help="Copy the page that Deepchecks makes to FILE.")
+@click.option(
+    "--task",
+    type=click.Choice(["classification", "detection", "segmentation"]),
+    help="What the labels are for, where a set may be read in several ways, such as COCO. Default: as the set is.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, help="Fixes which images of large sets are looked at.")
 @_REFRESH
 @FAIL_ON
@@ -42,6 +47,7 @@ def validate(
     probes: str | None,
     predictions: tuple[str, str] | None,
     deepchecks_report: str | None,
+    task: str | None,
     seed: int,
     refresh: bool,
     fail_on: str | None,
@@ -58,6 +64,7 @@ def validate(
             suite=suite,
             probes=None if probes is None else [name.strip() for name in probes.split(",") if name.strip()],
             predictions=predictions or None,
+            task=task,
             seed=seed,
             refresh=refresh,
             progress=progress,
@@ -66,6 +73,10 @@ def validate(
         _copy_report(analyzer.deepchecks_report(result), Path(deepchecks_report))
         session.note(f"Wrote {deepchecks_report}")
     show_one(session, result)
+    tell_not_written(session, [result])
+    if result.not_looked_at:
+        session.note(f"Not everything could be looked at: {result.not_looked_at}")
+        return ToolError.exit_code
     return exit_code([result], fail_on)
 
 
@@ -87,6 +98,7 @@ def batch(session: Session, plan: str, refresh: bool, fail_on: str | None, write
         session.emit(batch_markdown(result))
     else:
         session.show(batch_table(result))
+    tell_failures(session, "Not written back", {row.name: row.not_written for row in result.rows if row.not_written})
     known = sum(row.known for row in result.rows)
     if known:
         session.note(f"{known} of {len(result.rows)} were known already; --refresh does them again.")

@@ -12,9 +12,12 @@ from copilot.core.checks import make_checks
 from copilot.core.checks.base import BaseCheck
 from copilot.core.data.class_balance import ClassBalance
 from copilot.core.data.duplicates import Duplicates
+from copilot.core.data.embedding_drift import EmbeddingDrift
 from copilot.core.data.groups import SplitGroups
 from copilot.core.data.image_quality import ImageQuality
+from copilot.core.data.label_drift import LabelDrift
 from copilot.core.data.label_noise import LabelNoise
+from copilot.core.data.property_drift import PropertyDrift
 from copilot.core.data.validation_size import ValidationSize
 
 BUILT_IN: tuple[type[BaseCheck], ...] = (
@@ -24,6 +27,9 @@ BUILT_IN: tuple[type[BaseCheck], ...] = (
     ValidationSize,
     ImageQuality,
     SplitGroups,
+    PropertyDrift,
+    LabelDrift,
+    EmbeddingDrift,
 )
 _ELSEWHERE = ("OVF401",)  # compares revisions from file lists, and has its thresholds there
 

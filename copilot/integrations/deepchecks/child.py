@@ -68,7 +68,7 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _opened(named: str, payload: dict[str, Any]) -> ImageSet:
     """The image set that is called `named`; the one place where this process opens images."""
-    return open_set(named, payload)
+    return open_set(named, payload, payload.get("task"))
 
 
 def _engine() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from copilot.integrations.images.base import ImageSet
 from copilot.integrations.models.spec import ModelFiles
 from copilot.integrations.predictions import Predictions
 from copilot.integrations.predictions_files import read_predictions
+from copilot.plugins import third_party_probes
 from copilot.probes.base import Examined, Sample
 from copilot.probes.loading import chosen, load_probes
 from copilot.probes.prober import run_probes
@@ -50,12 +52,13 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
         `Asked`. The predictions lie in the folder for files, as ``train.npz`` and ``test.npz``.
     """
     request = Request.model_validate(payload["request"])
-    sets = [open_set(named, payload["sources"]) for named in (request.train, request.test)]
+    sets = [open_set(named, payload["sources"], request.task) for named in (request.train, request.test)]
     model = _model(payload, progress)
     splits = [_split(model, n, sets, request, payload["samples"], progress) for n in range(len(sets))]
     for name, split in zip(NAMES, splits, strict=True):
         split.predictions.save(Path(OUT) / f"{name}.npz")
-    probes = chosen(load_probes(request.checks, request.ignore), request.probes or ("none",))
+    known = load_probes(request.checks, request.ignore, third_party_probes())
+    probes = chosen(known, request.probes or ("none",))
     examined = _examined(model, splits, payload["probed"], request.seed)
     probed = run_probes(examined, probes, request.ignore, lambda f, line: progress(0.3 + 0.7 * f, line))
     asked = Asked(
@@ -115,12 +118,14 @@ def _classified(model: Any, images: ImageSet, indices: np.ndarray, sets: list[Im
 
 
 def _detected(model: Any, images: ImageSet, indices: np.ndarray, sets: list[ImageSet]) -> Predictions:
-    found = [boxes for part in _parts(indices) for boxes in model.detect([images.image(int(i), 3) for i in part])]
+    read = partial(images.image, channels=model.spec.channels or 3)
+    found = [boxes for part in _parts(indices) for boxes in model.detect([read(int(i)) for i in part])]
     return Predictions("detection", _named(model, sets), indices, np.full(len(indices), -1), boxes=found)
 
 
 def _segmented(model: Any, images: ImageSet, indices: np.ndarray, sets: list[ImageSet]) -> Predictions:
-    found = [mask for part in _parts(indices) for mask in model.segment([images.image(int(i), 3) for i in part])]
+    read = partial(images.image, channels=model.spec.channels or 3)
+    found = [mask for part in _parts(indices) for mask in model.segment([read(int(i)) for i in part])]
     return Predictions("segmentation", _named(model, sets), indices, np.full(len(indices), -1), masks=found)
 
 

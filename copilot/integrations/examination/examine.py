@@ -5,19 +5,23 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from copilot import __version__
 from copilot.core.findings import Outcome
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.deepchecks.catalogue import SUITE_CODE
-from copilot.integrations.deepchecks_runner import SuiteResult, run_suite
+from copilot.integrations.deepchecks_runner import run_suite
 from copilot.integrations.examination.request import MODEL_CODE, MODEL_TITLE, Asked, Examination, Request
 from copilot.integrations.examination.result_cache import cached, content_of, key_of
-from copilot.integrations.examination.sets import CREDENTIALS, local, needs_credentials, open_set, roots, sources_of
+from copilot.integrations.examination.sets import CREDENTIALS, local, needs_credentials, sources_of
 from copilot.integrations.models.files import fetch_model
 from copilot.integrations.models.spec import ModelFiles
+from copilot.plugins import PROBES, versions_of
 from copilot.utils.config import Settings
 from copilot.utils.sandbox import Isolation, isolation_available
 from copilot.utils.supervise import run_supervised
@@ -26,7 +30,9 @@ from copilot.utils.validators import clean_text
 Progress = Callable[[float, str], None] | None
 REPORT = "deepchecks.html"
 _NOT_ASKED = {"model_uri", "suite", "html_report"}
-_ASKING = "copilot.integrations.examination.asking:run"
+_CHILD = "copilot.integrations.examination"
+_TOOLS = ("torch", "torchvision", "captum", "onnxruntime", "weightwatcher", "numpy")  # another version, another result
+_JUDGES = ("deepchecks", "scikit-learn", "torch", "numpy", "pandas")
 
 
 def examine(request: Request, settings: Settings, *, refresh: bool = False, progress: Progress = None) -> Examination:
@@ -50,6 +56,7 @@ def examine(request: Request, settings: Settings, *, refresh: bool = False, prog
     """
     with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as downloads:
         step = _Steps(request, settings, refresh, progress, Path(downloads))
+        step.look()
         asked, predictions = step.ask()
         suite, report = step.run_deepchecks(predictions) if request.suite else ((), None)
         return Examination(
@@ -73,93 +80,93 @@ class _Steps:
         self.sources = sources_of(self.settings)
         here = {side: local(getattr(self.request, side), self.settings) for side in ("train", "test")}
         self.request = self.request.model_copy(update=here)
-        self.sets = [open_set(named, self.sources) for named in here.values()]
-        self.data = [images.fingerprint() for images in self.sets]
+        self.named = list(here.values())
+        self.limits = {
+            "timeout_s": self.settings.probes.timeout_s,
+            "memory_limit_gb": self.settings.probes.memory_limit_gb,
+            "section": "probes",
+        }
+        self.keys = CREDENTIALS if needs_credentials(*self.named) else ()
+
+    def look(self) -> None:
+        """See which images there are."""
+        payload = {"named": self.named, "sources": self.sources, "task": self.request.task}
+        told = self._part(0.0, 0.02)
+        found = run_supervised(f"{_CHILD}.looking:run", payload, **self.limits, pass_env=self.keys, progress=told)
+        self.data, self.roots = found["data"], found["roots"]
 
     def ask(self) -> tuple[Asked, Path | None]:
         """The probes' outcomes, and the folder that holds the predictions; None where the step failed."""
         request, settings = self.request, self.settings
         model = self._fetched()
-        samples = max(settings.probes.max_samples, settings.deepchecks.max_samples if request.suite else 0)
         payload = {
             "request": request.model_dump(mode="json"),
             "model": model and model.model_dump(mode="json"),
             "sources": self.sources,
             "models": settings.models.model_dump(mode="json"),
-            "samples": samples,
+            "samples": max(settings.probes.max_samples, settings.deepchecks.max_samples if request.suite else 0),
             "probed": settings.probes.max_samples,
             "threads": settings.executor.workers,
         }
-        follows = {**payload, "data": self.data, "version": __version__, "content": self._content(model)}
-        failed: list[ToolError] = []
+        key = key_of(self._followed(payload, model))
 
-        def compute(folder: Path) -> dict[str, Any] | None:
-            limits = {"timeout_s": settings.probes.timeout_s, "memory_limit_gb": settings.probes.memory_limit_gb}
-            told = self._part(0.0, 0.5 if request.suite else 1.0)
-            try:
-                return run_supervised(
-                    _ASKING,
-                    payload,
-                    **limits,
-                    **self._trust(model),
-                    collect=folder,
-                    progress=told,
-                    section="probes",
-                )
-            except ToolError as error:
-                failed.append(error)
-                return None
+        def compute(folder: Path) -> tuple[dict[str, Any], bool]:
+            options = {**self.limits, **self._trust(model), "collect": folder}
+            told = self._part(0.02, 0.5 if request.suite else 1.0)
+            found = _asked(run_supervised(f"{_CHILD}.asking:run", payload, **options, progress=told), request)
+            return found.model_dump(mode="json"), all(outcome.state != "error" for outcome in found.outcomes)
 
-        result, folder, computed = cached("asked", key_of(_what_matters(follows)), compute, self.refresh)
-        if computed:
+        try:
+            step = cached("asked", key, compute, spare=self.downloads / "asked", refresh=self.refresh)
+        except ToolError as error:
             self.computed.append("model")
-        if result is None:
-            outcome = Outcome(code=MODEL_CODE, title=MODEL_TITLE, state="error", summary=str(failed[0]))
+            outcome = Outcome(code=MODEL_CODE, title=MODEL_TITLE, state="error", summary=clean_text(error, 400))
             return Asked(outcomes=(outcome,)), None
-        return Asked.model_validate(result), folder
+        self.computed += ["model"] * step.computed
+        return Asked.model_validate(step.result), step.folder
 
     def run_deepchecks(self, predictions: Path | None) -> tuple[tuple[Outcome, ...], Path | None]:
         """The suite's outcomes, and the page that Deepchecks made of them."""
         request, settings = self.request, self.settings
         files = (predictions / "train.npz", predictions / "test.npz") if predictions else None
-        limits = ("timeout_s", "memory_limit_gb")
-        own = settings.deepchecks.model_dump(mode="json", exclude=set(limits))
-        asked = {"suite": request.suite, "seed": request.seed, "html": request.html_report}
-        said = [content_of(file) for file in files or ()]
-        follows = {"settings": own, "asked": asked, "data": self.data, "version": __version__, "said": said}
-        failed: list[SuiteResult] = []
+        follows = {
+            "settings": settings.deepchecks.model_dump(mode="json", exclude={"timeout_s", "memory_limit_gb"}),
+            "asked": [request.suite, request.task, request.seed, request.html_report],
+            "data": self.data,
+            "versions": _versions(_JUDGES),
+            "said": content_of(files or ()),
+        }
 
-        def compute(folder: Path) -> dict[str, Any] | None:
+        def compute(folder: Path) -> tuple[dict[str, Any], bool]:
             found = run_suite(
                 request.train,
                 request.test,
                 files,
                 suite=str(request.suite),
                 settings=settings.deepchecks,
-                images=self.sources,
+                images={**self.sources, "task": request.task},
                 html_path=folder / REPORT if request.html_report else None,
-                progress=self._part(0.5 if self.computed else 0.0, 1.0),
+                progress=self._part(0.5 if self.computed else 0.02, 1.0),
                 seed=request.seed,
-                pass_env=CREDENTIALS if needs_credentials(request.train, request.test) else (),
+                pass_env=self.keys,
             )
-            if any(o.code == SUITE_CODE for o in found.outcomes):
-                failed.append(found)
-                return None
-            return found.model_dump(mode="json", include={"outcomes"})
+            kept = all(outcome.code != SUITE_CODE for outcome in found.outcomes)
+            return found.model_dump(mode="json", include={"outcomes"}), kept
 
-        result, folder, computed = cached("deepchecks", key_of(follows), compute, self.refresh)
-        if computed:
-            self.computed.append("deepchecks")
-        if result is None:
-            return failed[0].outcomes, None
-        report = folder / REPORT if folder and (folder / REPORT).is_file() else None
-        return tuple(Outcome.model_validate(item) for item in result["outcomes"]), report
+        spare = self.downloads / "deepchecks"
+        step = cached("deepchecks", key_of(follows), compute, spare=spare, refresh=self.refresh)
+        self.computed += ["deepchecks"] * step.computed
+        report = step.folder / REPORT
+        kept = report if report.is_file() and step.folder != spare else None
+        return tuple(Outcome.model_validate(item) for item in step.result["outcomes"]), kept
 
     def _fetched(self) -> ModelFiles | None:
         if self.request.predictions is not None:
             return None
         if not self.request.model_uri:
             raise InputError("No model was named.", "Name one, or files of its predictions for both sets.")
+        if self.progress:
+            self.progress(0.02, "Fetching the model")
         mlflow = self.settings.mlflow
         return fetch_model(
             self.request.model_uri, tracking_uri=mlflow.tracking_uri, settings=mlflow, folder=self.downloads
@@ -167,27 +174,63 @@ class _Steps:
 
     def _trust(self, model: ModelFiles | None) -> dict[str, Any]:
         """A child that may unpickle a model is isolated; another gets the keys of remotes if it reads from one."""
-        named = (self.request.train, self.request.test)
-        if model is not None and self.settings.models.allow_pickle and isolation_available() is None:
-            paths = [path for name, images in zip(named, self.sets, strict=True) for path in roots(name, images)]
-            return {"isolation": Isolation(read=[Path(model.path), *paths])}
-        return {"pass_env": CREDENTIALS} if needs_credentials(*named) else {}
+        if model is None or not self.settings.models.allow_pickle or isolation_available() is not None:
+            return {"pass_env": self.keys}
+        for named, paths in zip(self.named, self.roots, strict=True):
+            if paths is None:
+                raise InputError(
+                    f"A pickled model is isolated: it cannot read {clean_text(named)}.",
+                    "Bring the images into a folder, or log the model with serialization_format='pt2'.",
+                )
+        return {"isolation": Isolation(read=[Path(model.path), *(Path(p) for paths in self.roots for p in paths)])}
 
-    def _content(self, model: ModelFiles | None) -> list[str]:
-        named = self.request.predictions or ()
-        paths = [Path(model.path)] if model else [Path(name).expanduser() for name in named]
-        for path in paths:
+    def _followed(self, payload: dict[str, Any], model: ModelFiles | None) -> dict[str, Any]:
+        """What a result follows from: not what things are called, where they lie, or how fast the machine is."""
+        given = [Path(name).expanduser() for name in self.request.predictions or ()]
+        for path in given:
             if not path.exists():
                 raise NotFoundError(f"There is no file {clean_text(path)}.", "Check the path of the predictions.")
-        return [content_of(path) for path in paths]
+        asked = {name: value for name, value in payload["request"].items() if name not in _NOT_ASKED}
+        return {
+            **payload,
+            "model": model and model.params,
+            "sources": None,
+            "threads": 0,
+            "request": {**asked, "train": "", "test": "", "predictions": None},
+            "data": self.data,
+            "versions": {**_versions(_TOOLS), **versions_of(PROBES)},
+            "content": content_of([Path(model.path)] if model else given),
+        }
 
     def _part(self, low: float, high: float) -> Progress:
         told = self.progress
         return (lambda fraction, line: told(low + (high - low) * fraction, line)) if told else None
 
 
-def _what_matters(follows: dict[str, Any]) -> dict[str, Any]:
-    """What a result follows from: not what the model was called, where its files were brought to, or the suite."""
-    model = follows["model"] and {"params": follows["model"]["params"]}
-    asked = {name: value for name, value in follows["request"].items() if name not in _NOT_ASKED}
-    return {**follows, "model": model, "request": asked, "threads": 0}
+def _asked(answer: dict[str, Any], request: Request) -> Asked:
+    """The answer of a process that may have run a stranger's code.
+
+    Raises
+    ------
+    ToolError
+        It is not of the form that it must have.
+    """
+    try:
+        asked = Asked.model_validate(answer)
+    except ValidationError as error:
+        raise ToolError(
+            "The process that asked the model gave no proper answer.", "Do not trust this model."
+        ) from error
+    if len({o.code for o in asked.outcomes}) != len(asked.outcomes) or len(asked.outcomes) != len(request.probes) + 1:
+        raise ToolError("The process that asked the model answered what was not asked.", "Do not trust this model.")
+    return asked
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    found = {"mlops-copilot": __version__}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    return found

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from copilot.core.findings import Document, Outcome, Picture
+from copilot.integrations.images.base import Task
 
 MODEL_CODE, MODEL_TITLE = "OVF300", "Model and images"
 
@@ -31,6 +32,8 @@ class Request(Document):
         ``detection.checks`` of the probes: thresholds by code.
     ignore : dict
         Muted codes, each with the reason.
+    task : str or None
+        What the labels must be for, where a set may be read in several ways; None: as the set is.
     seed : int
         Fixes which images are looked at.
     html_report : bool
@@ -45,6 +48,7 @@ class Request(Document):
     probes: tuple[str, ...] = ()
     checks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     ignore: dict[str, str] = Field(default_factory=dict)
+    task: Task | None = None
     seed: int = 0
     html_report: bool = True
 

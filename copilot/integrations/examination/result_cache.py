@@ -8,14 +8,24 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from copilot.utils.validators import home_folder
 
-KEPT = 400  # entries; the oldest go first
+KEPT, KEPT_BYTES = 400, 4 * 1024**3  # entries and their size; the oldest go first
 _RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The result of a step, the folder of its files, and whether it had to be computed."""
+
+    result: dict[str, Any]
+    folder: Path
+    computed: bool
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
@@ -23,17 +33,24 @@ def key_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:40]
 
 
-def content_of(path: Path) -> str:
-    """SHA-256 of a file, or of every file below a folder with its name."""
-    if path.is_file():
-        return _digest(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return key_of({file.relative_to(path).as_posix(): _digest(file) for file in files})
+def content_of(paths: Iterable[Path]) -> str:
+    """SHA-256 of files, and of every file below folders with its name; where they lie does not matter."""
+    found: dict[str, str] = {}
+    for number, path in enumerate(paths):
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        root = path.parent if path.is_file() else path
+        found |= {f"{number}/{file.relative_to(root).as_posix()}": _digest(file) for file in files}
+    return key_of(found)
 
 
 def cached(
-    kind: str, key: str, compute: Callable[[Path], dict[str, Any] | None], refresh: bool = False
-) -> tuple[dict[str, Any] | None, Path | None, bool]:
+    kind: str,
+    key: str,
+    compute: Callable[[Path], tuple[dict[str, Any], bool]],
+    *,
+    spare: Path,
+    refresh: bool = False,
+) -> Step:
     """The result of a step, from the cache or computed.
 
     Parameters
@@ -42,34 +59,30 @@ def cached(
         What the step is called; its entries lie in a folder of that name.
     key : str
     compute : callable
-        Gets an empty folder for its files and returns the result, or None for one that is not worth keeping.
+        Gets an empty folder for its files; returns the result, and whether it is worth keeping.
+    spare : Path
+        Folder for the files of a result that is not kept; it must not exist.
     refresh : bool, default False
         Compute it again.
-
-    Returns
-    -------
-    result : dict or None
-    folder : Path or None
-        Where its files lie; None where nothing was kept.
-    computed : bool
     """
     place = home_folder() / "examinations" / kind / key
     if not refresh and (known := _read(place / _RESULT)) is not None:
         with contextlib.suppress(OSError):
             os.utime(place)
-        return known, place, False
+        return Step(known, place, False)
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
     try:
-        result = compute(beside)
-        if result is None:
-            return None, None, True
-        (beside / _RESULT).write_text(json.dumps(result), encoding="utf-8")
-        _move(beside, place)
+        result, keep = compute(beside)
+        if keep:
+            (beside / _RESULT).write_text(json.dumps(result), encoding="utf-8")
+            _move(beside, place)
+        else:
+            shutil.move(beside, spare)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     _forget_oldest(place.parent)
-    return result, place, True
+    return Step(result, place if keep else spare, True)
 
 
 def _digest(file: Path) -> str:
@@ -103,6 +116,10 @@ def _forget_oldest(folder: Path) -> None:
     entries = []
     for entry in folder.iterdir():
         with contextlib.suppress(OSError):
-            entries.append((entry.stat().st_mtime, entry))
-    for _, entry in sorted(entries, reverse=True)[KEPT:]:
-        shutil.rmtree(entry, ignore_errors=True)
+            size = sum(file.stat().st_size for file in entry.iterdir())
+            entries.append((entry.stat().st_mtime, size, entry))
+    room = KEPT_BYTES
+    for number, (_, size, entry) in enumerate(sorted(entries, reverse=True)):
+        room -= size
+        if number >= KEPT or room < 0:
+            shutil.rmtree(entry, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from copilot.errors import InputError
-from copilot.integrations.images.base import ImageSet
+from copilot.integrations.images.base import ImageSet, Task
 from copilot.integrations.images.opening import open_images, open_path
 from copilot.utils.config import DvcSettings, ImagesSettings, Settings
 from copilot.utils.validators import clean_text
@@ -58,11 +58,11 @@ def local(named: str, settings: Settings) -> str:
     return f"{path}#{logged}"
 
 
-def open_set(named: str, sources: dict[str, Any]) -> ImageSet:
-    """The image set that was named; `sources` as `sources_of` gives them."""
+def open_set(named: str, sources: dict[str, Any], task: Task | None = None) -> ImageSet:
+    """The image set that was named, with labels for `task`; `sources` as `sources_of` gives them."""
     sections = {"images": ImagesSettings(**sources.get("images", {})), "dvc": DvcSettings(**sources.get("dvc", {}))}
     with contextlib.chdir(sources.get("folder") or "."):  # functions and DVC projects are looked for from there
-        return open_images(named, **sections)
+        return open_images(named, **sections, task=task)
 
 
 def is_there(named: str) -> bool:

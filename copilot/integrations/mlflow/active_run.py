@@ -5,8 +5,8 @@ from __future__ import annotations
 from copilot.errors import InputError
 
 
-def active_run() -> tuple[str, str]:
-    """Its id, and the tracking URI that it is logged to.
+def active_run() -> str:
+    """Its id.
 
     Raises
     ------
@@ -18,4 +18,11 @@ def active_run() -> tuple[str, str]:
     run = mlflow.active_run() or mlflow.last_active_run()
     if run is None:
         raise InputError("No MLflow run was started in this process.", "Pass run_id.")
-    return run.info.run_id, mlflow.get_tracking_uri()
+    return run.info.run_id
+
+
+def tracking_uri() -> str:
+    """Where MLflow logs to in this process."""
+    import mlflow
+
+    return mlflow.get_tracking_uri()
