@@ -83,7 +83,8 @@ def find_groups(
     train_names, val_names : sequence of str
         Paths or names of the images.
     train_labels, val_labels : sequence of int, optional
-        Classes; ids that only repeat the class are no groups. They must count the same classes.
+        Classes; ids that only repeat the class are no groups. They must count the same classes. Without them the
+        folder is taken for the class.
     pattern : str, optional
         A regular expression that is searched in each name; its first group, or all it finds, is the id.
 
@@ -102,8 +103,8 @@ def find_groups(
         found = [_named(expression, path) for path in plain]
         if _are_groups(found, plain, labels):
             return _grouping(word, f"by {word} in the file names", found, cut, 0.95)
-    sources = [_source(path) for path in plain]
-    if _are_copies(sources):
+    sources, marked = zip(*(_source(path) for path in plain), strict=True) if plain else ((), ())
+    if _are_copies(sources, marked):
         return _grouping(_SOURCE, "by marks of augmented copies in the file names", sources, cut, 0.9)
     series = [_series(path) for path in plain]
     if _are_groups(series, plain, labels):
@@ -159,15 +160,15 @@ def _named(expression: re.Pattern[str], path: tuple[str, str]) -> str | None:
     return None
 
 
-def _source(path: tuple[str, str]) -> str | None:
-    """What a copy was made from, of Roboflow or by suffixes; a bare running number names no source."""
+def _source(path: tuple[str, str]) -> tuple[str | None, bool]:
+    """What an image was made from, and whether it is marked as a copy; a bare running number names no source."""
     marked = _ROBOFLOW.match(path[1])
     if marked:
-        return marked.group(1)
+        return marked.group(1), True
     stem = path[1]
     while (shorter := _COPY.sub("", stem)) != stem and shorter:
         stem = shorter
-    return None if stem.isdecimal() else f"{path[0]}/{stem}" if path[0] else stem
+    return None if stem.isdecimal() else stem, stem != path[1]
 
 
 def _series(path: tuple[str, str]) -> str | None:
@@ -188,9 +189,8 @@ def _are_groups(found: Sequence[str | None], plain: Sequence[tuple[str, str]], l
     counts = Counter(found[i] for i in members)
     if len(members) < _COVERED * len(found) or len(counts) < 2 or len(members) < _LEAST * len(counts):
         return False
-    return not _repeats(found, [plain[i][0].rpartition("/")[2] for i in range(len(found))], members) and not (
-        labels is not None and _repeats(found, labels, members)
-    )
+    classes = labels if labels is not None else [folders.rpartition("/")[2] for folders, _ in plain]
+    return not _repeats(found, classes, members)
 
 
 def _repeats(found: Sequence[str | None], other: Sequence[object], members: Iterable[int]) -> bool:
@@ -202,7 +202,8 @@ def _repeats(found: Sequence[str | None], other: Sequence[object], members: Iter
     return len(two) > 1 and all(len(s) == 1 for s in one.values()) and all(len(s) == 1 for s in two.values())
 
 
-def _are_copies(sources: Sequence[str | None]) -> bool:
-    """Whether at least one image in twenty is a copy of a source that another image has too."""
+def _are_copies(sources: Sequence[str | None], marked: Sequence[bool]) -> bool:
+    """Whether at least one image in twenty is marked as a copy of a source that another image has too."""
     counts = Counter(source for source in sources if source is not None)
-    return sum(n for n in counts.values() if n > 1) >= max(2, 0.05 * len(sources))
+    copies = sum(mark and counts[source] > 1 for source, mark in zip(sources, marked, strict=True))
+    return copies >= max(2, 0.05 * len(sources))

@@ -163,7 +163,7 @@ class LabelNoise(BaseCheck):
         elif low > self.thresholds.rate:
             told = f"About {percent(split.rate())} {who} are wrong ({percent(low)} to {percent(high)})."
         else:
-            told = f"No share {who} can be told to be wrong (at most {percent(high)})."
+            told = f"Wrong {_SPLITS[split.split]} labels cannot be told from hard images; at most {percent(high)} are."
         return told
 
     def _counts(self, split: SplitNoise, bound: tuple[float, float]) -> list[Evidence]:
