@@ -96,8 +96,8 @@ class ImageQuality(BaseCheck):
     sets together, by the median and the deviation to that side: log sharpness (variance of the Laplacian) for blur,
     entropy of the grey levels for emptiness, log area and log aspect for size and shape, and channels. Images that only
     look grey among coloured ones are counted apart. What more than a `minority` of the images show is how these images
-    are, and no fault. For each kind the share in each class, and in each set, is compared with the rest by Fisher's exact
-    test, corrected for the number of tests.
+    are, and no fault. For each kind the share in each class, and in each set, is compared with the rest by Fisher's
+    exact test, corrected for the number of tests.
 
     Why it matters: Nothing can be learned from an empty image but its label, by heart. If odd images gather in one
     class, a model may learn the oddity instead of the class, and does well on validation for the wrong reason; if they

@@ -24,7 +24,7 @@ class LabelNoiseThresholds(Thresholds):
     medium_rate: float = Field(0.08, gt=0, lt=1, description="Share of wrong labels of medium severity.")
     high_rate: float = Field(0.2, gt=0, lt=1, description="Share of wrong labels of high severity.")
     doubt: float = Field(
-        0.15,
+        0.2,
         ge=0,
         description="Part of the true classes that the classifier cannot tell by which the rate may be off either way.",
     )
@@ -199,10 +199,8 @@ def _pairs(split: SplitNoise, most: int = 5) -> list[tuple[int, int, float]]:
     """True class, label and share of the true class's images, those first that concern the most images."""
     size = split.fit.true.mean(0)[:, None] * split.fit.transition
     np.fill_diagonal(size, 0)
-    order = np.argsort(-size, axis=None, kind="stable")[:most]
-    return [
-        (int(i), int(j), float(split.fit.transition[i, j])) for i, j in np.stack(np.unravel_index(order, size.shape), 1)
-    ]
+    places = np.stack(np.unravel_index(np.argsort(-size, axis=None, kind="stable")[:most], size.shape), 1).tolist()
+    return [(i, j, float(split.fit.transition[i, j])) for i, j in places if i != j]
 
 
 def _mistaken(split: SplitNoise, class_names: Sequence[str]) -> list[Evidence]:
@@ -216,5 +214,8 @@ def _mistaken(split: SplitNoise, class_names: Sequence[str]) -> list[Evidence]:
 
 
 def _most(split: SplitNoise, class_names: Sequence[str]) -> str:
-    i, j, share = _pairs(split, 1)[0]
+    pairs = _pairs(split, 1)
+    if not pairs:
+        return ""
+    i, j, share = pairs[0]
     return f"The most frequent mistake: {percent(share)} of {class_names[i]} are labelled {class_names[j]}."

@@ -114,7 +114,7 @@ def estimate_noise(
         drawn = _complete(fit.redrawn(rng), labels, FOLDS)
         other = again(drawn) if again else probabilities
         start = _joint(other, drawn)
-        rates.append(fit_noise(other, drawn, start / start.sum(1, keepdims=True)).rate)
+        rates.append(fit_noise(other, drawn, start / start.sum(1, keepdims=True), [fit.unmixed]).rate)
     expected = 1 - float((fit.true @ np.diag(fit.transition)[:, None]).mean())
     bias = float(np.mean(rates)) - expected if again and rates else 0.0
     spread = float(np.std(rates, ddof=1)) if len(rates) > 1 else 0.0
