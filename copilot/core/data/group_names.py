@@ -42,7 +42,9 @@ _COUNTED = re.compile(rf"^(.+?)[-_. ](?:{_PIECES})?[-_]?([0-9]{{1,6}})$")
 _BATCH = re.compile(
     r"^(?:batch|part|fold|data|dataset|split|set|train|val|valid|test|class|label|cls|v|version)[-_]?[0-9]+$"
 )
-_DATE = re.compile(r"(?:19|20)[0-9]{2}[-_.]?[01][0-9][-_.]?[0-3][0-9]")
+_DATE = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}[-_.]?[01][0-9][-_.]?[0-3][0-9](?![0-9])")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_DATED = ("video", "flight", "scene", "session")  # whose ids start anew each day
 _CAMERA_NAMES = re.compile(
     r"^(?:img|dsc[a-z]?|dscn|dcim|pict|p|gopr|photo|image|screenshot|wp|mvimg|pxl|vid)[-_ ]?[0-9]*$"
 )
@@ -100,7 +102,7 @@ def find_groups(
     labels = None if train_labels is None or val_labels is None else [*train_labels, *val_labels]
     plain = [_plain(name) for name in names]
     for word, expression in _NAMED.items():
-        found = [_named(expression, path) for path in plain]
+        found = [_named(expression, path, dated=word in _DATED) for path in plain]
         if _are_groups(found, plain, labels):
             return _grouping(word, f"by {word} in the file names", found, cut, 0.95)
     sources, marked = zip(*(_source(path) for path in plain), strict=True) if plain else ((), ())
@@ -151,12 +153,14 @@ def _plain(name: str) -> tuple[str, str]:
     return folders, re.sub(r"\.(?:png|jpe?g|bmp|gif|webp|tiff?|p[gp]m|npy|dcm)$", "", base)
 
 
-def _named(expression: re.Pattern[str], path: tuple[str, str]) -> str | None:
-    """The id in the base name, else in a folder; leading zeros do not matter."""
+def _named(expression: re.Pattern[str], path: tuple[str, str], *, dated: bool) -> str | None:
+    """The id in the base name, else in a folder; leading zeros do not matter, and the day does where `dated`."""
     for part in (path[1], path[0]):
         found = expression.search(part)
         if found:
-            return found.group(1).lstrip("0") or "0"
+            day = _DATE.search(part) if dated else None
+            number = found.group(1).lstrip("0") or "0"
+            return f"{day.group(0)} {number}" if day else number
     return None
 
 
@@ -178,7 +182,7 @@ def _series(path: tuple[str, str]) -> str | None:
         return None
     stem = found.group(1)
     bare = re.sub(r"[-_. ]+$", "", _DATE.sub("", stem))
-    if not re.search(r"[0-9]", bare) or _BATCH.match(bare) or _CAMERA_NAMES.match(bare):
+    if not re.search(r"[0-9]", bare) or any(e.fullmatch(bare) for e in (_BATCH, _CAMERA_NAMES, _YEAR)):
         return None
     return stem
 

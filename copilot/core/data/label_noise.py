@@ -158,12 +158,12 @@ class LabelNoise(BaseCheck):
     def _sentence(self, split: SplitNoise, bound: tuple[float, float]) -> str:
         low, high = bound
         who = f"of the {_SPLITS[split.split]} labels"
-        if max(high - split.rate(), split.rate() - low) > self.thresholds.widest:
-            told = f"Between {percent(low)} and {percent(high)} {who} are wrong; the {split.source} cannot tell closer."
-        elif low > self.thresholds.rate:
-            told = f"About {percent(split.rate())} {who} are wrong ({percent(low)} to {percent(high)})."
-        else:
+        if low <= self.thresholds.rate:
             told = f"Wrong {_SPLITS[split.split]} labels cannot be told from hard images; at most {percent(high)} are."
+        elif max(high - split.rate(), split.rate() - low) > self.thresholds.widest:
+            told = f"Between {percent(low)} and {percent(high)} {who} are wrong; the {split.source} cannot tell closer."
+        else:
+            told = f"About {percent(split.rate())} {who} are wrong ({percent(low)} to {percent(high)})."
         return told
 
     def _counts(self, split: SplitNoise, bound: tuple[float, float]) -> list[Evidence]:

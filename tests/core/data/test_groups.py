@@ -57,6 +57,7 @@ def test_groups_that_are_kept_whole_pass(word: str):
         "img_{i}.png",
         "IMG_20210304_{i:06d}.jpg",  # cameras' names
         "2021-03-04_{i:03d}.png",  # dates
+        "200{g}_{i:06d}.jpg",  # years
         "batch{g}_{i:04d}.png",
         "DSC{i:05d}.JPG",
         "{i:032x}.png",  # hashes
@@ -73,6 +74,13 @@ def test_classes_are_no_groups():
     labels = [g for g in range(5) for _ in range(20)]
     assert find_groups(names[::2], names[1::2], train_labels=labels[::2], val_labels=labels[1::2]) is None
     assert find_groups([f"n{n[1:5]}/{n}" for n in names], [f"n{n[1:5]}/{n}" for n in names]) is None
+
+
+def test_ids_of_drives_start_anew_each_day():
+    names = [f"2011_09_{day}_drive_{g:04d}_{i:010d}.png" for day in (26, 28) for g in range(4) for i in range(5)]
+    found = find_groups(names[:20], names[20:])
+    assert found.word == "flight"
+    assert not set(found.train) & set(found.val)
 
 
 def test_augmented_copies_are_of_one_source():

@@ -16,15 +16,16 @@ from copilot.core.data.group_names import given_groups
 from copilot.core.findings import Outcome
 from copilot.errors import InputError
 from copilot.integrations.images.folder import ImageFolder
+from copilot.integrations.images.yolo import YoloImages
 from copilot.integrations.inspection import inspect as inspection
-from copilot.integrations.inspection import label_noise
+from copilot.integrations.inspection import label_noise, noise_estimate
 from copilot.integrations.inspection.inspect import inspect_sets
 from copilot.integrations.predictions import Predictions
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_noise, "_LANDMARKS", 40)
+    monkeypatch.setattr(noise_estimate, "_LANDMARKS", 40)
     monkeypatch.setattr(label_noise, "REFITS", 1)
 
 
@@ -119,6 +120,23 @@ def test_predictions_give_scores_and_groups_may_be_given(sets: tuple[ImageFolder
     assert by_code["OVF402"].value("score") == 0.9
     assert by_code["OVF407"].state == "passed"
     assert by_code["OVF407"].value("groups_in_both") == 0
+
+
+def test_objects_are_counted_of_detection(tmp_path: Path):
+    sets = []
+    for split, seed in (("train", 0), ("val", 1)):
+        (tmp_path / split / "images").mkdir(parents=True)
+        (tmp_path / split / "labels").mkdir()
+        for i, image in enumerate(_pictures(12, seed)):
+            Image.fromarray(image).save(tmp_path / split / "images" / f"{i}.png")
+            lines = ["0 0.5 0.5 0.2 0.2"] * 20 + (["1 0.5 0.5 0.2 0.2"] if i == 0 else [])
+            (tmp_path / split / "labels" / f"{i}.txt").write_text("\n".join(lines))
+        sets.append(YoloImages(tmp_path / split))
+    by_code = _by_code(inspect_sets(*sets, load_data_checks()))
+    assert by_code["OVF404"].value("imbalance_ratio") == 240
+    assert by_code["OVF404"].severity == "high"
+    assert by_code["OVF403"].state == "not_applicable"
+    assert "error" not in {outcome.state for outcome in by_code.values()}
 
 
 def test_muted_checks_are_not_run(sets: tuple[ImageFolder, ImageFolder]):

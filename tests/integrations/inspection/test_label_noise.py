@@ -10,8 +10,9 @@ from copilot.core.data.label_noise import LabelNoise
 from copilot.core.findings import Outcome, Picture
 from copilot.errors import InputError
 from copilot.integrations.images.arrays import ImageArrays
-from copilot.integrations.inspection import label_noise
-from copilot.integrations.inspection.label_noise import estimate_noise, judge_label_noise, out_of_fold
+from copilot.integrations.inspection import noise_estimate
+from copilot.integrations.inspection.label_noise import judge_label_noise
+from copilot.integrations.inspection.noise_estimate import estimate_noise, out_of_fold
 from copilot.integrations.predictions import Predictions
 
 NAMES = ("cat", "dog", "owl")
@@ -20,7 +21,7 @@ Data = tuple[ImageArrays, tuple[np.ndarray, np.ndarray], np.ndarray]
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_noise, "_LANDMARKS", 60)
+    monkeypatch.setattr(noise_estimate, "_LANDMARKS", 60)
 
 
 def _data(n: int, share: float, seed: int, name: str) -> Data:
