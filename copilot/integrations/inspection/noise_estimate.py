@@ -7,15 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from cleanlab.count import compute_confident_joint
-from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from copilot.core.data.noise_model import NoiseFit, fit_noise
-from copilot.errors import InputError
+from copilot.errors import InputError, MissingExtraError
+
+try:
+    from cleanlab.count import compute_confident_joint
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+except ImportError as error:
+    raise MissingExtraError("Judging label noise", "data") from error
 
 FOLDS = 5
 REFITS = 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from copilot.core.data.validation_size import Scores, ValidationSize, images_needed, smallest_gap
+from copilot.core.history import RunHistory
 
 
 def test_a_large_set_passes_and_tells_its_interval():
@@ -51,6 +52,20 @@ def test_a_perfect_score_on_few_images_is_not_certain():
     outcome = ValidationSize().judge(100, 10, Scores(1.0, 1.0))
     assert outcome.state == "issue"
     assert outcome.value("smallest_gap") > 0.2
+
+
+def test_scores_come_from_the_curves_of_a_run():
+    history = RunHistory.from_arrays(
+        params={"n_val": "200"},
+        train_loss=[1.0, 0.5, 0.2],
+        val_loss=[1.0, 0.8, 0.9],
+        train_accuracy=[0.5, 0.8, 0.96],
+        val_accuracy=[0.5, 0.7, 0.75],
+    )
+    scores = Scores.of_run(history)
+    assert scores == Scores(0.96, 0.75, None, 200)
+    assert "beyond chance" in ValidationSize().judge(1000, 200, scores).summary
+    assert Scores.of_run(RunHistory.from_arrays(train_loss=[1.0, 0.5], val_loss=[1.0, 0.8])) == Scores()
 
 
 def test_an_empty_set_does_not_apply():
