@@ -40,7 +40,7 @@ class ClassicalFeatures:
     GROUPS: ClassVar[dict[str, int]] = {
         "edges": CELLS * CELLS * (ORIENTATIONS + 1),
         "layout of light and dark": LOW * LOW,
-        "colours": 9,
+        "levels and colours": 9,
         "texture": 10,
     }  # in order, with how many features each has
     SIZE = sum(GROUPS.values())
