@@ -109,8 +109,9 @@ class LabelNoise(BaseCheck):
 
     When it is wrong: People mislabel the images that are hard to tell, and on these a weak classifier cannot tell a
     wrong label from a hard image; the rate is then too low or too high by several points, which the interval is to
-    cover. Two classes that always look alike cannot be told from one class with wrong labels. Predictions on images
-    that the model was trained on repeat their labels and must not be used.
+    cover. Two classes that always look alike cannot be told from one class with wrong labels; nor can a class that is
+    always mistaken for the same other one, by a classifier that has learned just that. Predictions on images that the
+    model was trained on repeat their labels and must not be used.
     """
 
     code = "OVF403"

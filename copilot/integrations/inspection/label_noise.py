@@ -138,9 +138,8 @@ def _cross_validated(
         mine = data.from_val[rows] == (split == "val")
         if mine.sum() >= check.thresholds.min_images // 2:
             found.append(_split(split, estimate, own, mine, data.places[rows], classes[kept], source))
-    notes = [f"{len(classes) - len(kept)} classes of fewer than {2 * FOLDS} images were left out."] * (
-        len(kept) < len(classes)
-    )
+    lost = len(classes) - len(kept)
+    notes = [f"Classes left out for fewer than {2 * FOLDS} images: {lost}."] if lost else []
     notes += [f"{len(data.labels):,} of {data.total:,} images were judged."] * (data.total > len(data.labels))
     return [_whole(split, classes[kept], int(data.labels.max()) + 1) for split in found], notes, ""
 

@@ -66,7 +66,7 @@ def test_unreadable_images_and_rare_classes_are_left_out():
     train[0].labels[few], val[0].labels[val[0].labels == 2] = 0, 0
     outcome, _ = _judged(train, val)
     assert outcome.value("labels_judged_train") <= 550
-    assert "1 classes of fewer than 10 images were left out." in outcome.summary
+    assert "Classes left out for fewer than 10 images: 1." in outcome.summary
 
 
 def test_too_few_images_do_not_apply():
