@@ -1,7 +1,7 @@
 """Wrong labels found: ranking and estimated rate on MNIST and CIFAR-10, next to cleanlab on the same predictions.
 
-python -m benchmarks.label_noise            # classical features, cross-validated: about a minute
-python -m benchmarks.label_noise --cnn      # held-out predictions of small networks too: several minutes
+.venv/bin/python benchmarks/label_noise.py            # classical features, cross-validated: about a minute
+.venv/bin/python benchmarks/label_noise.py --cnn      # held-out predictions of small networks too: several minutes
 
 Labels of MNIST (3,000 images) and CIFAR-10 (5,000) are flipped, each with the same chance, to any other class
 (symmetric) or to the next one (pair); `worse` and `aggre` are the human labels of CIFAR-10N (arXiv:2110.12088).
@@ -10,7 +10,9 @@ Labels of MNIST (3,000 images) and CIFAR-10 (5,000) are flipped, each with the s
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from cleanlab.filter import find_label_issues
@@ -18,10 +20,11 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._small_nets import IMAGES, fit, flips_and_shifts, shifts
 from copilot.core.data.label_noise import LabelNoiseThresholds, SplitNoise
 from copilot.imaging.features import ClassicalFeatures
-from copilot.integrations.inspection.label_noise import Estimate, estimate_noise, out_of_fold
+from copilot.integrations.inspection.noise_estimate import Estimate, estimate_noise, out_of_fold
 
 _SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 _EPOCHS = 8

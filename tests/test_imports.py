@@ -89,7 +89,7 @@ SEAMS = {
     "alembic": ("copilot.store",),
     "arxiv": ("copilot.integrations.arxiv_source",),
     "chromadb": ("copilot.integrations.vector_store",),
-    "cleanlab": ("copilot.integrations.inspection.label_noise",),
+    "cleanlab": ("copilot.integrations.inspection.noise_estimate",),
     "click": ("copilot.cli",),
     "cv2": ("copilot.imaging", "copilot.integrations", "copilot.probes", "copilot.demo"),
     "deepchecks": ("copilot.integrations",),

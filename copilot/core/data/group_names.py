@@ -42,7 +42,9 @@ _COUNTED = re.compile(rf"^(.+?)[-_. ](?:{_PIECES})?[-_]?([0-9]{{1,6}})$")
 _BATCH = re.compile(
     r"^(?:batch|part|fold|data|dataset|split|set|train|val|valid|test|class|label|cls|v|version)[-_]?[0-9]+$"
 )
-_DATE = re.compile(r"(?:19|20)[0-9]{2}[-_.]?[01][0-9][-_.]?[0-3][0-9]")
+_DATE = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}[-_.]?[01][0-9][-_.]?[0-3][0-9](?![0-9])")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_DATED = ("video", "flight", "scene", "session")  # whose ids start anew each day
 _CAMERA_NAMES = re.compile(
     r"^(?:img|dsc[a-z]?|dscn|dcim|pict|p|gopr|photo|image|screenshot|wp|mvimg|pxl|vid)[-_ ]?[0-9]*$"
 )
@@ -83,7 +85,8 @@ def find_groups(
     train_names, val_names : sequence of str
         Paths or names of the images.
     train_labels, val_labels : sequence of int, optional
-        Classes; ids that only repeat the class are no groups. They must count the same classes.
+        Classes; ids that only repeat the class are no groups. They must count the same classes. Without them the
+        folder is taken for the class.
     pattern : str, optional
         A regular expression that is searched in each name; its first group, or all it finds, is the id.
 
@@ -99,11 +102,11 @@ def find_groups(
     labels = None if train_labels is None or val_labels is None else [*train_labels, *val_labels]
     plain = [_plain(name) for name in names]
     for word, expression in _NAMED.items():
-        found = [_named(expression, path) for path in plain]
+        found = [_named(expression, path, dated=word in _DATED) for path in plain]
         if _are_groups(found, plain, labels):
             return _grouping(word, f"by {word} in the file names", found, cut, 0.95)
-    sources = [_source(path) for path in plain]
-    if _are_copies(sources):
+    sources, marked = zip(*(_source(path) for path in plain), strict=True) if plain else ((), ())
+    if _are_copies(sources, marked):
         return _grouping(_SOURCE, "by marks of augmented copies in the file names", sources, cut, 0.9)
     series = [_series(path) for path in plain]
     if _are_groups(series, plain, labels):
@@ -150,24 +153,26 @@ def _plain(name: str) -> tuple[str, str]:
     return folders, re.sub(r"\.(?:png|jpe?g|bmp|gif|webp|tiff?|p[gp]m|npy|dcm)$", "", base)
 
 
-def _named(expression: re.Pattern[str], path: tuple[str, str]) -> str | None:
-    """The id in the base name, else in a folder; leading zeros do not matter."""
+def _named(expression: re.Pattern[str], path: tuple[str, str], *, dated: bool) -> str | None:
+    """The id in the base name, else in a folder; leading zeros do not matter, and the day does where `dated`."""
     for part in (path[1], path[0]):
         found = expression.search(part)
         if found:
-            return found.group(1).lstrip("0") or "0"
+            day = _DATE.search(part) if dated else None
+            number = found.group(1).lstrip("0") or "0"
+            return f"{day.group(0)} {number}" if day else number
     return None
 
 
-def _source(path: tuple[str, str]) -> str | None:
-    """What a copy was made from, of Roboflow or by suffixes; a bare running number names no source."""
+def _source(path: tuple[str, str]) -> tuple[str | None, bool]:
+    """What an image was made from, and whether it is marked as a copy; a bare running number names no source."""
     marked = _ROBOFLOW.match(path[1])
     if marked:
-        return marked.group(1)
+        return marked.group(1), True
     stem = path[1]
     while (shorter := _COPY.sub("", stem)) != stem and shorter:
         stem = shorter
-    return None if stem.isdecimal() else f"{path[0]}/{stem}" if path[0] else stem
+    return None if stem.isdecimal() else stem, stem != path[1]
 
 
 def _series(path: tuple[str, str]) -> str | None:
@@ -177,7 +182,7 @@ def _series(path: tuple[str, str]) -> str | None:
         return None
     stem = found.group(1)
     bare = re.sub(r"[-_. ]+$", "", _DATE.sub("", stem))
-    if not re.search(r"[0-9]", bare) or _BATCH.match(bare) or _CAMERA_NAMES.match(bare):
+    if not re.search(r"[0-9]", bare) or any(e.fullmatch(bare) for e in (_BATCH, _CAMERA_NAMES, _YEAR)):
         return None
     return stem
 
@@ -188,9 +193,8 @@ def _are_groups(found: Sequence[str | None], plain: Sequence[tuple[str, str]], l
     counts = Counter(found[i] for i in members)
     if len(members) < _COVERED * len(found) or len(counts) < 2 or len(members) < _LEAST * len(counts):
         return False
-    return not _repeats(found, [plain[i][0].rpartition("/")[2] for i in range(len(found))], members) and not (
-        labels is not None and _repeats(found, labels, members)
-    )
+    classes = labels if labels is not None else [folders.rpartition("/")[2] for folders, _ in plain]
+    return not _repeats(found, classes, members)
 
 
 def _repeats(found: Sequence[str | None], other: Sequence[object], members: Iterable[int]) -> bool:
@@ -202,7 +206,8 @@ def _repeats(found: Sequence[str | None], other: Sequence[object], members: Iter
     return len(two) > 1 and all(len(s) == 1 for s in one.values()) and all(len(s) == 1 for s in two.values())
 
 
-def _are_copies(sources: Sequence[str | None]) -> bool:
-    """Whether at least one image in twenty is a copy of a source that another image has too."""
+def _are_copies(sources: Sequence[str | None], marked: Sequence[bool]) -> bool:
+    """Whether at least one image in twenty is marked as a copy of a source that another image has too."""
     counts = Counter(source for source in sources if source is not None)
-    return sum(n for n in counts.values() if n > 1) >= max(2, 0.05 * len(sources))
+    copies = sum(mark and counts[source] > 1 for source, mark in zip(sources, marked, strict=True))
+    return copies >= max(2, 0.05 * len(sources))

@@ -130,7 +130,8 @@ class SplitGroups(BaseCheck):
         first = shared.examples[0]
         told = (
             f"{percent(share, 1)} of the validation images are of a {word} that is in training too: "
-            f"{shared.groups:,} of {groups:,} ({grouping.how}), such as {clean_text(first[1], 60)} and {clean_text(first[2], 60)}."
+            f"{shared.groups:,} of {groups:,} ({grouping.how}), such as "
+            f"{clean_text(first[1], 60)} and {clean_text(first[2], 60)}."
         )
         severity = severity_of(share, self.thresholds.medium_share, self.thresholds.high_share)
         return self.outcome(

@@ -24,9 +24,11 @@ KINDS = {
     "empty": "hold far less detail than the rest",
     "size": "are of an odd size",
     "aspect": "are of an odd shape",
-    "channels": "are grey among colour images, or in colour among grey ones",
+    "channels": "are files of another number of channels than most",
+    "grey": "look grey among colour images, or coloured among grey ones",
 }
-_NEEDED = ("contrast", "darkest", "brightest", "sharpness", "entropy", "width", "height", "aspect", "grey")
+MILD = ("grey",)  # common among photographs: matters only where it gathers
+_NEEDED = ("contrast", "darkest", "brightest", "sharpness", "entropy", "width", "height", "aspect", "grey", "stored")
 _MAD = 0.6745  # of a normal distribution's standard deviation
 _SCALES = {"size": 0.05, "aspect": 0.02, "blurred": 0.1, "empty": 0.1}  # spreads below which a set counts as even
 
@@ -92,9 +94,10 @@ class ImageQuality(BaseCheck):
 
     Absolute limits find images that are broken, flat, nearly black or nearly white. Others are judged against both
     sets together, by the median and the deviation to that side: log sharpness (variance of the Laplacian) for blur,
-    entropy of the grey levels for emptiness, log area and log aspect for size and shape, and whether there is colour.
-    What more than a `minority` of the images show is how these images are, and no fault. For each kind the share in
-    each class, and in each set, is compared with the rest by Fisher's exact test, corrected for the number of comparisons.
+    entropy of the grey levels for emptiness, log area and log aspect for size and shape, and channels. Images that only
+    look grey among coloured ones are counted apart. What more than a `minority` of the images show is how these images
+    are, and no fault. For each kind the share in each class, and in each set, is compared with the rest by Fisher's
+    exact test, corrected for the number of tests.
 
     Why it matters: Nothing can be learned from an empty image but its label, by heart. If odd images gather in one
     class, a model may learn the oddity instead of the class, and does well on validation for the wrong reason; if they
@@ -150,9 +153,10 @@ class ImageQuality(BaseCheck):
         }
         for kind, values in (("size", area), ("aspect", np.log(np.maximum(both["aspect"], 1e-6)))):
             found[kind] = np.abs(_beyond(values, readable, _SCALES[kind])) - limits.odd
-        grey = both["grey"] > 0
-        odd = ~grey if grey[readable].mean() > 0.5 else grey
-        return found | {"channels": np.where(odd, 1.0, 0.0)}
+        for kind, values in (("channels", both["stored"] == 1), ("grey", (both["grey"] > 0) & (both["stored"] == 3))):
+            odd = ~values if 2 * values[readable].sum() > readable.sum() else values
+            found[kind] = np.where(odd, 1.0, 0.0)
+        return found
 
     def judge(self, train: Looks, val: Looks, found: Odd, class_names: Sequence[Sequence[str]] = ((), ())) -> Outcome:
         """The outcome of what `find` found.
@@ -168,7 +172,8 @@ class ImageQuality(BaseCheck):
         if not total:
             return self.outcome("not_applicable", "There are no images.")
         counts = {kind: [len(found.images(split, kind)) for split in (0, 1)] for kind in KINDS}
-        odd = sum(len(found.images(split)) for split in (0, 1))
+        strong = ~np.isin(found.kind, MILD)
+        odd = len(np.unique(np.stack([found.split[strong], found.places[strong]]), axis=1).T)
         share = odd / total
         gathered = self._gathered(train, val, found, class_names)
         evidence = [
@@ -182,7 +187,7 @@ class ImageQuality(BaseCheck):
             ),
             *(item for _, item in gathered),
         ]
-        told = [f"{sum(both):,} {KINDS[kind]}" for kind, both in counts.items() if sum(both)]
+        told = [f"{sum(both):,} {KINDS[kind]}" for kind, both in counts.items() if sum(both) and kind not in MILD]
         words = f"{odd:,} of {total:,} images ({percent(share, 1)}) are odd: {', '.join(told)}." if odd else ""
         words = " ".join([words or f"None of {total:,} images is odd.", *(line for line, _ in gathered[:2])])
         if not (share >= self.thresholds.share or gathered or sum(counts["broken"])):
@@ -198,12 +203,12 @@ class ImageQuality(BaseCheck):
     ) -> list[tuple[str, Evidence]]:
         """Sentence and evidence for each class or set that holds far more of a kind than the rest."""
         groups: list[tuple[str, np.ndarray]] = []
-        for split, (looks, names) in enumerate(zip((train, val), class_names, strict=True)):
+        for split, names in enumerate(class_names):
             which = "training" if split == 0 else "validation"
             own = np.concatenate([np.full(len(train), split == 0), np.full(len(val), split == 1)])
             labels = np.concatenate([train.labels, val.labels])
             groups += [(f"{clean_text(n, 40)} in {which}", own & (labels == c)) for c, n in enumerate(names)]
-            groups.append((f"the {which} set", own)) if split == 1 or len(looks) == 0 else None
+            groups.append((f"the {which} set", own))
         told = []
         for kind in KINDS:
             hit = np.zeros(len(train) + len(val), bool)
@@ -223,9 +228,11 @@ class ImageQuality(BaseCheck):
             if not n or not rest:
                 continue
             here, there = inside / n, outside / rest
+            if here < self.thresholds.times * there or not inside:
+                continue
             chance = scipy.stats.fisher_exact([[inside, n - inside], [outside, rest - outside]], "greater")[1]
             chance *= len(groups) * len(KINDS)
-            if chance >= self.thresholds.chance or here < self.thresholds.times * there:
+            if chance >= self.thresholds.chance:
                 continue
             line = (
                 f"Of {name}, {percent(here, 1)} {KINDS[kind]}, of the rest {percent(there, 1)}: a model may learn that."

@@ -24,7 +24,7 @@ class LabelNoiseThresholds(Thresholds):
     medium_rate: float = Field(0.08, gt=0, lt=1, description="Share of wrong labels of medium severity.")
     high_rate: float = Field(0.2, gt=0, lt=1, description="Share of wrong labels of high severity.")
     doubt: float = Field(
-        0.15,
+        0.2,
         ge=0,
         description="Part of the true classes that the classifier cannot tell by which the rate may be off either way.",
     )
@@ -109,8 +109,9 @@ class LabelNoise(BaseCheck):
 
     When it is wrong: People mislabel the images that are hard to tell, and on these a weak classifier cannot tell a
     wrong label from a hard image; the rate is then too low or too high by several points, which the interval is to
-    cover. Two classes that always look alike cannot be told from one class with wrong labels. Predictions on images
-    that the model was trained on repeat their labels and must not be used.
+    cover. Two classes that always look alike cannot be told from one class with wrong labels; nor can a class that is
+    always mistaken for the same other one, by a classifier that has learned just that. Predictions on images that the
+    model was trained on repeat their labels and must not be used.
     """
 
     code = "OVF403"
@@ -158,12 +159,12 @@ class LabelNoise(BaseCheck):
     def _sentence(self, split: SplitNoise, bound: tuple[float, float]) -> str:
         low, high = bound
         who = f"of the {_SPLITS[split.split]} labels"
-        if max(high - split.rate(), split.rate() - low) > self.thresholds.widest:
+        if low <= self.thresholds.rate:
+            told = f"Wrong {_SPLITS[split.split]} labels cannot be told from hard images; at most {percent(high)} are."
+        elif max(high - split.rate(), split.rate() - low) > self.thresholds.widest:
             told = f"Between {percent(low)} and {percent(high)} {who} are wrong; the {split.source} cannot tell closer."
-        elif low > self.thresholds.rate:
-            told = f"About {percent(split.rate())} {who} are wrong ({percent(low)} to {percent(high)})."
         else:
-            told = f"No share {who} can be told to be wrong (at most {percent(high)})."
+            told = f"About {percent(split.rate())} {who} are wrong ({percent(low)} to {percent(high)})."
         return told
 
     def _counts(self, split: SplitNoise, bound: tuple[float, float]) -> list[Evidence]:
@@ -199,10 +200,8 @@ def _pairs(split: SplitNoise, most: int = 5) -> list[tuple[int, int, float]]:
     """True class, label and share of the true class's images, those first that concern the most images."""
     size = split.fit.true.mean(0)[:, None] * split.fit.transition
     np.fill_diagonal(size, 0)
-    order = np.argsort(-size, axis=None, kind="stable")[:most]
-    return [
-        (int(i), int(j), float(split.fit.transition[i, j])) for i, j in np.stack(np.unravel_index(order, size.shape), 1)
-    ]
+    places = np.stack(np.unravel_index(np.argsort(-size, axis=None, kind="stable")[:most], size.shape), 1).tolist()
+    return [(i, j, float(split.fit.transition[i, j])) for i, j in places if i != j]
 
 
 def _mistaken(split: SplitNoise, class_names: Sequence[str]) -> list[Evidence]:
@@ -216,5 +215,8 @@ def _mistaken(split: SplitNoise, class_names: Sequence[str]) -> list[Evidence]:
 
 
 def _most(split: SplitNoise, class_names: Sequence[str]) -> str:
-    i, j, share = _pairs(split, 1)[0]
+    pairs = _pairs(split, 1)
+    if not pairs:
+        return ""
+    i, j, share = pairs[0]
     return f"The most frequent mistake: {percent(share)} of {class_names[i]} are labelled {class_names[j]}."

@@ -3,12 +3,15 @@
 The classifier is weak and was taught by the noisy labels, so that its mistakes must not count as mistakes of the
 labels. The model: true classes follow ``softmax(s L + L D + b)`` of the held-out log probabilities `L`, and a true
 class becomes the given label by a transition matrix. A weak classifier is unsure, but where it is sure it is right, and
-the labels still disagree as often as they are wrong: there the rate is read.
+the labels still disagree as often as they are wrong: there the rate is read. A strong classifier has learned how often
+labels are wrong, so that even where it is sure its probabilities stop short of one. Taking a part of the transitions
+out of them first undoes that, and the likelihood tells how large a part.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy  # its parts load when first used
@@ -20,7 +23,8 @@ _STAYS = 1e-3  # weight that keeps the map of log probabilities near a scaling
 _ALIKE = 1e-2  # weight that keeps the classes' rates near one another
 _EVEN = 5.0  # images by which each class is taken to be mistaken for all others alike
 _AS_GOOD = 6.0  # nats within which two fits cannot be told apart
-_PART = 0.3  # of the first start's transitions, for the second start
+UNMIXED = (0.0, 0.5, 1.0)  # parts of the first transitions that are taken out of the probabilities
+_LEFT = 1e-3  # probability that this leaves at least
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class NoiseFit:
         Probability of each true class before the label is known.
     posterior : ndarray of float64, shape (n, classes)
         The same once the label is known; one minus that of the label is the image's suspicion.
+    unmixed : float
+        Part of the first transitions that was taken out of the probabilities.
     """
 
     rate: float
@@ -47,6 +53,7 @@ class NoiseFit:
     transition: np.ndarray
     true: np.ndarray
     posterior: np.ndarray
+    unmixed: float = 0.0
 
     @property
     def sharpness(self) -> float:
@@ -64,8 +71,10 @@ class NoiseFit:
         return np.minimum(drawn, edges.shape[1] - 1)
 
 
-def fit_noise(probabilities: np.ndarray, labels: np.ndarray, start: np.ndarray) -> NoiseFit:
-    """Fit by penalised likelihood from two starts, and keep the better fit.
+def fit_noise(
+    probabilities: np.ndarray, labels: np.ndarray, start: np.ndarray, unmixed: Sequence[float] = UNMIXED
+) -> NoiseFit:
+    """Fit by penalised likelihood, for each part of `unmixed`, and keep the best fit.
 
     Parameters
     ----------
@@ -74,17 +83,25 @@ def fit_noise(probabilities: np.ndarray, labels: np.ndarray, start: np.ndarray) 
     labels : ndarray of int64, shape (n,)
     start : ndarray of float64, shape (classes, classes)
         Transition matrix to start from, such as confident learning's.
+    unmixed : sequence of float, optional
+        Parts of it to take out of the probabilities first.
     """
-    logs = np.log(np.maximum(probabilities, _FLOOR))
-    logs -= logs.mean(1, keepdims=True)
-    model = _Model(logs, np.asarray(labels))
-    classes = len(start)
-    fits = sorted(
-        (model.fitted(share * start + (1 - share) * np.eye(classes)) for share in (1.0, _PART)), key=lambda f: f[0]
-    )
-    rates = [fit.rate for loss, fit in fits if (loss - fits[0][0]) * len(labels) < _AS_GOOD]
-    best = fits[0][1]
-    return NoiseFit(best.rate, min(rates), max(rates), best.transition, best.true, best.posterior)
+    labels = np.asarray(labels)
+    fits = [_Model(_logs(probabilities, start, part), labels).fitted(start, part) for part in unmixed]
+    least, best = min(fits, key=lambda fit: fit[0])
+    rates = [fit.rate for loss, fit in fits if (loss - least) * len(labels) < _AS_GOOD]
+    return replace(best, lowest=min(rates), highest=max(rates))
+
+
+def _logs(probabilities: np.ndarray, start: np.ndarray, part: float) -> np.ndarray:
+    """Centred log probabilities, once a part of the transitions is taken out of them."""
+    probabilities = np.maximum(probabilities, _FLOOR)
+    if part:
+        mixed = part * start + (1 - part) * np.eye(len(start))
+        probabilities = np.maximum(probabilities @ np.linalg.pinv(mixed), _LEFT)
+        probabilities /= probabilities.sum(1, keepdims=True)
+    logs = np.log(probabilities)
+    return logs - logs.mean(1, keepdims=True)
 
 
 class _Model:
@@ -96,7 +113,7 @@ class _Model:
         self.given = np.eye(self.classes)[labels]
         self.apart = 1 - np.eye(self.classes)
 
-    def fitted(self, start: np.ndarray) -> tuple[float, NoiseFit]:
+    def fitted(self, start: np.ndarray, unmixed: float) -> tuple[float, NoiseFit]:
         k = self.classes
         rates = np.clip(1 - np.diag(start), *_RATES)
         where = np.log(np.clip(start, 3e-3, 1.0))
@@ -108,7 +125,7 @@ class _Model:
         joint = true * transition[:, self.labels].T
         posterior = joint / joint.sum(1, keepdims=True)
         wrong = float(1 - posterior[np.arange(self.n), self.labels].mean())
-        return float(found.fun), NoiseFit(wrong, wrong, wrong, transition, true, posterior)
+        return float(found.fun), NoiseFit(wrong, wrong, wrong, transition, true, posterior, unmixed)
 
     def _parts(self, v: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         k = self.classes

@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import BaseCheck, Thresholds, confidence_from, percent
 from copilot.core.findings import Evidence, Outcome
+from copilot.core.history import RunHistory
+from copilot.core.set_sizes import set_size
 from copilot.core.statistics import difference_interval, wilson_interval
 
 _SURE, _POWER = 1.96, 0.8416  # normal quantiles: 95 % two-sided, 80 % one-sided
@@ -37,6 +40,16 @@ class Scores:
     val: float | None = None
     n_train: int | None = None
     n_val: int | None = None
+
+    @classmethod
+    def of_run(cls, history: RunHistory) -> Scores:
+        """The accuracy of both sets at a run's last epoch that has them; empty where it logged none."""
+        for pair in history.pairs:
+            both = np.flatnonzero(np.isfinite(pair.train) & np.isfinite(pair.val))
+            if "accuracy" in pair.quantity.split("_") and len(both):
+                sizes = set_size(history.params, "train"), set_size(history.params, "val")
+                return cls(float(pair.train[both[-1]]), float(pair.val[both[-1]]), *sizes)
+        return cls()
 
 
 class ValidationSize(BaseCheck):

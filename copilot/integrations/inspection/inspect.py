@@ -148,7 +148,6 @@ def inspect_sets(
     for number, check in enumerate(checks):
         start, part = _MEASURING + (1 - _MEASURING) * number / len(checks), (1 - _MEASURING) / len(checks)
         steps = _Steps(told, start, part, check.title)
-        steps(0.0, "beginning")
         found.append(_run(given, check, ignore or {}, steps))
     told(1.0, "inspected")
     return found
@@ -182,7 +181,7 @@ class _Steps:
 
     def __call__(self, share: float, line: str) -> None:
         try:
-            self.told(self.start + self.part * min(max(share, 0.0), 1.0), f"{self.title}: {line}")
+            self.told(round(self.start + self.part * min(max(share, 0.0), 1.0), 6), f"{self.title}: {line}")
         except Exception as error:
             raise _Ended from error
 
@@ -191,6 +190,7 @@ def _run(given: Inspection, check: BaseCheck, ignore: Mapping[str, str], steps: 
     if check.code in ignore:
         return muted(check.code, check.title, ignore[check.code]), ()
     try:
+        steps(0.0, "beginning")
         own = getattr(check, "inspect", None)
         return own(given, steps) if own else _RUNNERS[type(check)](given, check, steps)
     except _Ended as ended:

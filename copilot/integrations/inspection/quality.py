@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from copilot.core.data.image_quality import ImageQuality, Looks, Odd
+from copilot.core.data.image_quality import MILD, ImageQuality, Looks, Odd
 from copilot.core.findings import Outcome, Picture
 from copilot.errors import InputError
 from copilot.integrations.images.base import ImageSet
@@ -33,10 +35,14 @@ def judge_quality(
     a, b = (Looks(found.values, found.readable, images.labels) for images, found in ((train, of_train), (val, of_val)))
     found = check.find(a, b)
     outcome = check.judge(a, b, found, (train.class_names, val.class_names))
-    return outcome, odd_sheet((train, val), found)
+    gathered = {item.name.removesuffix("_share") for item in outcome.evidence if item.name.endswith("_share")}
+    left_out = [kind for kind in ("broken", *MILD) if kind not in gathered or kind == "broken"]
+    return outcome, odd_sheet((train, val), found, left_out)
 
 
-def odd_sheet(sets: tuple[ImageSet, ImageSet], found: Odd) -> tuple[Picture, ...]:
+def odd_sheet(
+    sets: tuple[ImageSet, ImageSet], found: Odd, left_out: Sequence[str] = ("broken",)
+) -> tuple[Picture, ...]:
     """The oddest images, kinds in turn so that one does not crowd out the rest."""
     from copilot.probes.sheets import contact_sheet
 
@@ -47,7 +53,7 @@ def odd_sheet(sets: tuple[ImageSet, ImageSet], found: Odd) -> tuple[Picture, ...
     images, captions, seen = [], [], set()
     for row in np.lexsort((np.arange(len(turn)), turn)):
         split, place, kind = int(found.split[row]), int(found.places[row]), str(found.kind[row])
-        if kind == "broken" or (split, place) in seen:
+        if kind in left_out or (split, place) in seen:
             continue
         seen.add((split, place))
         try:
