@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.errors import InputError
+from copilot.errors import CopilotError, InputError, JobCancelled, NotFoundError
 from copilot.model_verbs import ModelVerbs
 from copilot.utils.validators import clean_text
 from copilot.workbench import DATA, Progress
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from copilot.core.checks.base import BaseCheck
     from copilot.core.data.documents import DescribedData, DuplicatedData
     from copilot.core.data.set_comparison import SetComparison
+    from copilot.core.data.validation_size import Scores
     from copilot.core.datasets import DataComparison, DataProject, DataVersion
+    from copilot.core.findings import Outcome, Picture
     from copilot.core.lineage import DataChange, Lineage, RunsByVersion
     from copilot.core.pipelines import Pipeline, ValueTable
     from copilot.integrations.dvc_manager import DvcManager
@@ -149,7 +151,8 @@ class DataVerbs(ModelVerbs):
         """
         named = self._sets(run_id, train, val)
         a, b = map(self._images, named)
-        found = self._inspected(a, b, predictions, groups_pattern, refresh, seed, progress)
+        scores = self._scores_of(run_id) if run_id else None
+        found = self._inspected(a, b, scores, predictions, groups_pattern, refresh, seed, progress)
         outcomes, pictures = [o for o, _ in found], [p for _, shown in found for p in shown]
         if run_id is not None:
             result = self._analyse_one(run_id, kind="run", model_uri=None, extra=outcomes, pictures=pictures)
@@ -157,7 +160,7 @@ class DataVerbs(ModelVerbs):
         from copilot.core.history import RunHistory
 
         subject = {"kind": "data", "run_name": f"{a.origin} and {b.origin}"}
-        return self._analyse([RunHistory.empty()], [subject], outcomes, pictures)[0]
+        return self._analyse([RunHistory.empty()], [subject], outcomes, pictures, checks=())[0]
 
     def lineage(self, run_id: str) -> Lineage:
         """Where a run's data came from: commit, DVC files, version, remote; what is missing is said.
@@ -226,6 +229,19 @@ class DataVerbs(ModelVerbs):
         settings = self.settings
         return open_images(str(named), images=settings.images, dvc=settings.dvc, mlflow=settings.mlflow)
 
+    def _scores_of(self, run_id: str) -> Scores | None:
+        """What the run's curves say of its scores; a run without readable curves says nothing."""
+        from copilot.core.data.validation_size import Scores
+
+        names = self.settings.metrics.rules
+        try:
+            history = self.source.history(run_id, train_pattern=names.train, val_pattern=names.val)
+        except NotFoundError:
+            raise
+        except InputError:
+            return None
+        return Scores.of_run(history)
+
     def _drift_checks(self) -> DriftChecks:
         from copilot.core.data.embedding_drift import EmbeddingDrift
         from copilot.core.data.label_drift import LabelDrift
@@ -239,24 +255,46 @@ class DataVerbs(ModelVerbs):
         self,
         train: ImageSet,
         val: ImageSet,
+        scores: Scores | None,
         predictions: str | Path | None,
         groups_pattern: str | None,
         refresh: bool,
         seed: int,
         progress: Progress,
-    ) -> list[Any]:
+    ) -> list[tuple[Outcome, tuple[Picture, ...]]]:
+        from copilot.core.data import DRIFT
         from copilot.integrations.inspection.inspect import inspect_sets
         from copilot.integrations.predictions_files import read_predictions
 
-        return inspect_sets(
+        told = progress or (lambda share, line: None)
+        work = {"executor": self.settings.executor, "refresh": refresh, "seed": seed}
+        found = inspect_sets(
             train,
             val,
-            self.data_checks,
+            [check for check in self.data_checks if not isinstance(check, DRIFT)],
             predictions=read_predictions(predictions, val) if predictions else None,
+            scores=scores,
             groups_pattern=groups_pattern,
             ignore=self._mutes_of(DATA),
-            executor=self.settings.executor,
-            refresh=refresh,
-            seed=seed,
-            progress=progress,
+            progress=lambda share, line: told(0.8 * share, line),
+            **work,
         )
+        return [*found, *self._moved(train, val, lambda share, line: told(0.8 + 0.2 * share, line), work)]
+
+    def _moved(
+        self, train: ImageSet, val: ImageSet, progress: Progress, work: dict[str, Any]
+    ) -> list[tuple[Outcome, tuple[Picture, ...]]]:
+        """What the checks of drift say of two splits; where the sets cannot be compared, each says why."""
+        from copilot.core.data import DRIFT
+        from copilot.integrations.inspection.comparison import compare_sets
+
+        own = [check for check in self.data_checks if isinstance(check, DRIFT)]
+        try:
+            found = compare_sets(train, val, revisions=False, checks=self._drift_checks(), progress=progress, **work)
+        except JobCancelled:
+            raise
+        except CopilotError as error:
+            return [(check.outcome("error", clean_text(str(error), 300)), ()) for check in own]
+        return [
+            (outcome, tuple(p for p in found.pictures if p.finding_code == outcome.code)) for outcome in found.outcomes
+        ]

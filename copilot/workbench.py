@@ -200,8 +200,12 @@ class Workbench:
         extra: Sequence[Outcome] = (),
         pictures: Sequence[Picture] = (),
         artifacts: Mapping[str, str] | None = None,
+        checks: Sequence[Check] | None = None,
     ) -> AnalysisList:
-        """Documents of histories; `extra` outcomes, with pictures and files, are those of other witnesses."""
+        """Documents of histories; `extra` outcomes, with pictures and files, are those of other witnesses.
+
+        `checks` are those of the curves; default: all of them.
+        """
         from copilot.core.analysis import analyse
         from copilot.results import AnalysisList, AnalysisResult
 
@@ -209,7 +213,7 @@ class Workbench:
         documents = analyse(
             histories,
             subjects,
-            self.checks,
+            self.checks if checks is None else checks,
             ignore=detection.ignore,
             preference=detection.metrics,
             provenance={

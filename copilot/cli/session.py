@@ -72,6 +72,15 @@ class Session:
         else:
             _print(text)
 
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file that was asked for, its folder if need be, and say so."""
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_bytes(content)
+        except OSError as error:
+            raise InputError(f"'{path}' cannot be written: {error.strerror}.", "Choose another place.") from error
+        self.note(f"Wrote {path}")
+
     def show(self, renderable: Any) -> None:
         """Print something of Rich's: coloured on a terminal, plain in a file or a pipe."""
         from io import StringIO

@@ -23,7 +23,6 @@ from copilot.utils.validators import clean_text
 if TYPE_CHECKING:
     from copilot.core.checks.describe import CheckDescription
     from copilot.core.comparisons.document import Comparison
-    from copilot.core.datasets import DataComparison, DataVersion
     from copilot.core.papers import ResearchResult
     from copilot.health import HealthItem
     from copilot.results import AnalysisResult
@@ -52,12 +51,12 @@ def analysis_table(analysis: Analysis) -> Group:
         why = "; ".join(f"{words.cause_label(c.cause)} {words.percent_sure(c.probability)}" for c in causes)
         parts += [Text.assemble(("Why   ", "bold"), why)]
     parts += _to_do(analysis.recommendations)
-    parts += [Text(""), _findings(analysis.findings)]
+    parts += [Text(""), findings_table(analysis.findings)]
     parts += [Text(f"Repaired: {clean_text(w)}", style="dim") for w in analysis.history.warnings]
     return Group(*parts)
 
 
-def _findings(findings: Sequence[Finding]) -> Table:
+def findings_table(findings: Sequence[Finding]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Check", "State", "What was found", "Evidence"):
         table.add_column(name, overflow="fold")
@@ -94,7 +93,7 @@ def group_parts(together: Comparison) -> list[Any]:
     told, silent = _told(together)
     parts: list[Any] = []
     if told:
-        parts += [Text("Together", style="bold"), _findings(told), *_to_do(together.recommendations)]
+        parts += [Text("Together", style="bold"), findings_table(told), *_to_do(together.recommendations)]
     if silent:
         parts.append(Text(f"Not judged: {silent}", style="dim"))
     return parts
@@ -182,7 +181,7 @@ def _run_cells(a: AnalysisResult) -> tuple[str, ...]:
     )
 
 
-def _simple(columns: Sequence[str], rows: Iterable[Sequence[Any]], markdown: bool) -> Table | Text:
+def simple_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], markdown: bool) -> Table | Text:
     cells = [["" if c is None else clean_text(c, 200) for c in row] for row in rows]
     if markdown:
         lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
@@ -193,23 +192,6 @@ def _simple(columns: Sequence[str], rows: Iterable[Sequence[Any]], markdown: boo
     for row in cells:
         table.add_row(*map(Text, row))
     return table
-
-
-def versions_table(versions: Sequence[DataVersion], markdown: bool = False) -> Table | Text:
-    rows = ((v.revision, v.date[:10], v.n_files, _size(v.size_bytes), v.message) for v in versions)
-    return _simple(("Revision", "Date", "Files", "Size", "Message"), rows, markdown)
-
-
-def comparison_table(found: DataComparison, markdown: bool = False) -> Group | Text:
-    """The summary, then counts by class."""
-    rows = ((c.split or "", c.label, c.a, c.b, f"{c.b - c.a:+d}") for c in found.class_counts)
-    counts = _simple(("Split", "Class", found.rev_a, found.rev_b, "Change"), rows, markdown)
-    notes = [Text(clean_text(o.summary, 400)) for o in found.outcomes]
-    if markdown:
-        return Text(
-            "\n\n".join([escape_markdown(found.summary, 400), *(n.plain for n in notes), counts.plain]), no_wrap=True
-        )
-    return Group(Text(clean_text(found.summary, 400), style="bold"), *notes, counts)
 
 
 def papers_table(found: ResearchResult, markdown: bool = False) -> Group | Text:
@@ -236,7 +218,7 @@ def health_table(items: Sequence[HealthItem]) -> Table:
 
 def checks_table(checks: Sequence[CheckDescription], markdown: bool = False) -> Table | Text:
     rows = ((c.code, c.title, c.claim, c.muted and f"muted: {c.muted}") for c in checks)
-    return _simple(("Code", "Check", "What it says", "Muted"), rows, markdown)
+    return simple_table(("Code", "Check", "What it says", "Muted"), rows, markdown)
 
 
 def check_view(check: CheckDescription) -> Group:
@@ -272,13 +254,3 @@ def _thresholds(check: CheckDescription) -> Table:
         meaning = Text(t.description).append_text(alias)
         table.add_row(Text(t.name), Text(value_text(t.value), style), Text(value_text(t.default)), meaning)
     return table
-
-
-def _size(size: int | None) -> str:
-    if size is None:
-        return ""
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return ""

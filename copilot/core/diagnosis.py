@@ -226,6 +226,8 @@ def _what_is_missing(history: RunHistory, by_code: Mapping[str, Outcome]) -> str
     has_val = any(p.val_points for p in history.pairs)
     if not has_val and any(p.bad_val.any() for p in history.pairs):
         return "Every validation value is NaN or infinite. Check the validation set and how its loss is averaged."
+    if not has_val and not has_train and GAP not in by_code and by_code:
+        return "Only the images were looked at; a verdict takes the curves of a run."
     if not has_val and not has_train:
         return "No curves were logged. Log a metric on training and validation every epoch, for instance val_loss."
     if not has_val:
