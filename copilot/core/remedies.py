@@ -108,7 +108,7 @@ def recommend(diagnosis: Diagnosis, outcomes: Sequence[Outcome]) -> tuple[Recomm
     for outcome in issues:
         for remedy in _for_finding(diagnosis, outcome):
             want(remedy, [outcome.code])
-    if diagnosis.verdict == "inconclusive" and not wanted and any(o.code == "OVF101" for o in outcomes):
+    if diagnosis.verdict == "inconclusive" and not wanted and any(o.code.startswith("OVF1") for o in outcomes):
         want(_for_doubt({o.code: o for o in outcomes}), [])
     return tuple(
         Recommendation(**remedy._asdict(), finding_codes=tuple(codes))

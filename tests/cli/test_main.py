@@ -55,7 +55,7 @@ def test_version(run):
         (["analyze", "--format", "docx"], ["--format", "docx", "sarif"]),
         (["config"], ["`mlops-copilot config`", "check, init, show"]),
         (["checks"], ["`mlops-copilot checks`", "explain, list"]),
-        (["data"], ["`mlops-copilot data`", "diff, versions"]),
+        (["data"], ["`mlops-copilot data`", "check, describe, diff"]),
         (["checks", "lst"], ["'lst'", "'list'"]),
         (["x\n\x1b[31m\u202ey"], ["Unknown command 'x [31m y'"]),
         (["frob" * 50], ["Unknown command"]),

@@ -28,11 +28,12 @@ def test_every_cause_has_a_remedy():
 
 def test_every_code_of_a_finding_has_a_remedy():
     from copilot.core.comparisons import BUILT_IN as COMPARISONS
+    from copilot.core.data import BUILT_IN as DATA
     from copilot.core.datasets import CODE
     from copilot.integrations.deepchecks.catalogue import CHECKS
     from copilot.probes import BUILT_IN as PROBES
 
-    codes = {c.code for c in (*BUILT_IN, *COMPARISONS, *PROBES)} | {CODE} | {code for code, _ in CHECKS.values()}
+    codes = {c.code for c in (*BUILT_IN, *COMPARISONS, *PROBES, *DATA)} | {CODE} | {code for code, _ in CHECKS.values()}
     assert codes == set(BY_CODE)
     assert all(BY_CODE.values())
 
