@@ -133,7 +133,7 @@ class ModelVerbs(GroupVerbs):
         if train is not None and test is not None:
             return str(train), str(test)
         if model_uri is None or not self.settings.mlflow.tracking_uri:
-            raise InputError("Image sets are missing.", "Name the training and the validation images.")
+            raise InputError("Image sets are missing.", "Name the training and the validation images: --train, --test.")
         run_id = self.source.resolve(model_uri).run_id
         return str(train or f"mlflow:{run_id}#training"), str(test or f"mlflow:{run_id}#validation")
 
