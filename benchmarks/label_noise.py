@@ -1,7 +1,7 @@
 """Wrong labels found: ranking and estimated rate on MNIST and CIFAR-10, next to cleanlab on the same predictions.
 
-.venv/bin/python benchmarks/label_noise.py            # classical features, cross-validated: about a minute
-.venv/bin/python benchmarks/label_noise.py --cnn      # held-out predictions of small networks too: several minutes
+.venv/bin/python benchmarks/label_noise.py            # classical features, cross-validated: a few minutes
+.venv/bin/python benchmarks/label_noise.py --cnn      # held-out predictions of small networks too: a quarter of an hour
 
 Labels of MNIST (3,000 images) and CIFAR-10 (5,000) are flipped, each with the same chance, to any other class
 (symmetric) or to the next one (pair); `worse` and `aggre` are the human labels of CIFAR-10N (arXiv:2110.12088).
