@@ -78,9 +78,10 @@ class DataVerbs(ModelVerbs):
         InputError
             No such set, or not one image of it can be read.
         """
+        from copilot.core.data.documents import sourced
         from copilot.integrations.inspection.comparison import compare_sets
 
-        return compare_sets(
+        found = compare_sets(
             self._images(a),
             self._images(b),
             names=(clean_text(a, 60), clean_text(b, 60)),
@@ -91,6 +92,8 @@ class DataVerbs(ModelVerbs):
             seed=seed,
             progress=progress,
         )
+        source = f"{clean_text(a, 60)} / {clean_text(b, 60)}"
+        return found.model_copy(update={"outcomes": tuple(sourced(o, source) for o in found.outcomes)})
 
     def describe_data(self, named: str, *, refresh: bool = False, progress: Progress = None) -> DescribedData:
         """What is in an image set: counts, sizes, properties, corrupt files and duplicates, with pictures."""
@@ -106,7 +109,7 @@ class DataVerbs(ModelVerbs):
         self, train: str, val: str, *, refresh: bool = False, seed: int = 0, progress: Progress = None
     ) -> DuplicatedData:
         """Validation images that are in training too, as they are or changed a little, with sheets of the pairs."""
-        from copilot.core.data.documents import DuplicatedData
+        from copilot.core.data.documents import DuplicatedData, sourced
         from copilot.core.data.duplicates import Duplicates
         from copilot.integrations.inspection.duplicates import judge_duplicates
 
@@ -114,6 +117,7 @@ class DataVerbs(ModelVerbs):
         a, b = self._images(train), self._images(val)
         options = {"executor": self.settings.executor, "refresh": refresh, "seed": seed, "progress": progress}
         outcome, pictures = judge_duplicates(a, b, check, **options)
+        outcome = sourced(outcome, f"{a.origin} / {b.origin}")
         return DuplicatedData(a=a.origin, b=b.origin, outcome=outcome, pictures=pictures)
 
     def inspect_data(
@@ -149,11 +153,14 @@ class DataVerbs(ModelVerbs):
         InputError
             No such set or run, or the predictions do not fit.
         """
+        from copilot.core.data.documents import sourced
+
         named = self._sets(run_id, train, val)
         a, b = map(self._images, named)
         scores = self._scores_of(run_id) if run_id else None
         found = self._inspected(a, b, scores, predictions, groups_pattern, refresh, seed, progress)
-        outcomes, pictures = [o for o, _ in found], [p for _, shown in found for p in shown]
+        outcomes = [sourced(outcome, f"{a.origin} / {b.origin}") for outcome, _ in found]
+        pictures = [picture for _, shown in found for picture in shown]
         if run_id is not None:
             result = self._analyse_one(run_id, kind="run", model_uri=None, extra=outcomes, pictures=pictures)
             return self._written([result])[0]

@@ -6,7 +6,7 @@ Columns of `EVIDENCE`: the name of a number, with ``{q}`` for its quantity. `VAL
 from __future__ import annotations
 
 from copilot.core.causes import CAUSE_WORDS
-from copilot.reporting import probe_words
+from copilot.reporting import data_words, probe_words
 
 EVIDENCE = {
     "train_final": "training {q} at the end",
@@ -93,6 +93,7 @@ EVIDENCE = {
     "baseline_value": "best validation {q} of the baseline",
     "gap_wider_by": "{q} gap wider by",
     **probe_words.PROBES,
+    **data_words.DATA,
     # Comparisons of data versions.
     "total_variation_train": "change of the class shares in train (total variation)",
     "total_variation_val": "change of the class shares in val (total variation)",
@@ -118,24 +119,28 @@ VALUES = {
         "score_alone": "the score falls while {q} holds",
     },
 }
-DIFFERENCES = probe_words.DIFFERENCES | frozenset(
-    {
-        "gap_final",
-        "gap_early",
-        "rise",
-        "interval_half_width",
-        "fold_deviation",
-        "deviation_by_chance",
-        "fold_gap",
-        "distance_from_median",
-        "lead",
-        "gain_from_twice_the_data",
-        "gap_difference",
-        "expected_optimism",
-        "lead_over_median",
-        "score_noise",
-        "spread_of_better_half",
-        "worse_by",
-        "gap_wider_by",
-    }
+DIFFERENCES = (
+    probe_words.DIFFERENCES
+    | data_words.DIFFERENCES
+    | frozenset(
+        {
+            "gap_final",
+            "gap_early",
+            "rise",
+            "interval_half_width",
+            "fold_deviation",
+            "deviation_by_chance",
+            "fold_gap",
+            "distance_from_median",
+            "lead",
+            "gain_from_twice_the_data",
+            "gap_difference",
+            "expected_optimism",
+            "lead_over_median",
+            "score_noise",
+            "spread_of_better_half",
+            "worse_by",
+            "gap_wider_by",
+        }
+    )
 )  # of two values: in points where the values are percentages

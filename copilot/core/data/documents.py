@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copilot.core.data.description import Description
 from copilot.core.findings import Document, Outcome, Picture
+
+
+def sourced(outcome: Outcome, source: str) -> Outcome:
+    """The outcome, its numbers with where they come from, if they do not say so themselves."""
+    evidence = tuple(replace(item, source=item.source or source) for item in outcome.evidence)
+    return outcome.model_copy(update={"evidence": evidence})
 
 
 class DescribedData(Document):
