@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from copilot.core.findings import Evidence
 from copilot.errors import InputError
-from copilot.probes.base import Examined, Sample
+from copilot.probes.base import Certainty, Examined, Sample
 from copilot.utils.validators import clean_text
 
+_UNKNOWN: dict[Certainty, str] = {
+    "classes": "Only the predicted classes were given: nothing is known of how sure the model is of them.",
+    "confidence": "Only the confidence in the predicted class was given: the losses of the labels are not known.",
+}
 _FEWEST = 30  # images of a split below which no interval says anything
 
 
@@ -29,6 +35,14 @@ def cannot_judge(examined: Examined, fewest: int = _FEWEST) -> str:
             "The model gives different numbers of classes on training and on validation.",
             "Predict both splits with one model.",
         )
+    return ""
+
+
+def unknown_certainty(examined: Examined, enough: Container[Certainty] = ("probabilities",)) -> str:
+    """Why the probabilities say too little of how sure the model is, in a sentence; empty where they say enough."""
+    for sample in (examined.train, examined.val):
+        if sample.certainty not in enough:
+            return _UNKNOWN[sample.certainty]
     return ""
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -120,3 +122,12 @@ def test_from_predictions_alone_the_least_sure_of_the_right_ones_are_shown():
     scores = by_heart(examined(train, split(60, 3, 0.5, 0.9)))
     assert np.isnan(scores[~train.correct]).all()
     assert scores[train.correct] == pytest.approx(1 - train.probabilities.max(axis=1)[train.correct])
+
+
+@pytest.mark.parametrize(("certainty", "word"), [("classes", "predicted classes"), ("confidence", "confidence")])
+def test_losses_that_were_made_up_say_nothing(certainty, word):
+    """Classes alone give losses of 0 and 27.6, which tell errors and no memory."""
+    train, val = (split(90, 3, accuracy, 0.9) for accuracy in (1.0, 0.5))
+    found = probed(Memorisation(), examined(train, dataclasses.replace(val, certainty=certainty))).outcome
+    assert found.state == "not_applicable"
+    assert word in found.summary
