@@ -68,14 +68,14 @@ class Asker:
         return self.budget_s - (time.perf_counter() - self.started)
 
     def warm_up(self, images: np.ndarray) -> None:
-        """Measure the model's rate: one batch to wake it, which does not count, then the fastest of up to three.
+        """Measure the model's rate: one batch to wake it, which does not count, then the faster of two.
 
         A machine that is busy for a moment must not make the probe ask about less; a slow model is timed once.
         """
         few = images[: min(_TIMED, batch_size(images))]
         self._batch(few)
         times: list[float] = []
-        while len(times) < 3 and sum(times) < 1.0:
+        while len(times) < 2 and sum(times) < 1.0:
             self.images, self.seconds = 0, 0.0
             self._batch(few)
             times.append(self.seconds)
