@@ -123,6 +123,11 @@ class Memorisation(BaseProbe):
         limit = f"{self.thresholds.sure * 100:g} %"
         if found.low > 0.5:
             return f"{told}: more than the 50 % of a model that treats both alike, but not surely above {limit}."
+        if found.high < 0.5:
+            return (
+                f"{told}: less than the 50 % of a model that treats both alike, so that training images are the harder "
+                "ones. That is no memorisation; wrong labels, or heavy augmentation that these images have too, do it."
+            )
         return f"{told}: not to be told from the 50 % of a model that treats both alike."
 
 

@@ -12,6 +12,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Evidence, Outcome, Picture
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress, Steps
 from copilot.probes.patches import FEW, Place
+from copilot.probes.samples import class_name
 from copilot.probes.sheets import contact_sheet
 from copilot.probes.transplants import Effect, Search, usable
 
@@ -110,7 +111,7 @@ class Shortcut(BaseProbe):
         if unused := self._unused(search):
             place, score = unused
             text += (
-                f" Yet training images of {search.class_name(place)} look different from validation images at the "
+                f" Yet training images of {search.class_word(place)} look different from validation images at the "
                 f"{search.words(place)} ({score:.0f} standard errors): the model does not go by it, look at them."
             )
             evidence.append(
@@ -118,7 +119,7 @@ class Shortcut(BaseProbe):
                     name="unused_difference",
                     value=score,
                     unit="standard errors",
-                    source=f"{search.class_name(place)}, {search.words(place)}, x {place.x}, y {place.y}",
+                    source=f"{search.class_word(place)}, {search.words(place)}, x {place.x}, y {place.y}",
                 )
             )
         return self.outcome("passed", text + cut, confidence=confidence_from(max(margin, 0.0)), evidence=evidence)
@@ -146,7 +147,7 @@ class Shortcut(BaseProbe):
     def _picture(self, effect: Effect, search: Search) -> Picture:
         """Training images with the place framed, then a validation image before and after the transplant."""
         examined, place = search.examined, effect.place
-        shown, name = search.carrying(place)[1][:6], search.class_name(place)
+        shown, name = search.carrying(place)[1][:6], search.class_word(place)
         receiver = search.receivers(place.label, 1)
         changed = search.transplanted(place, examined.train.images[shown[:5]], np.repeat(receiver, len(shown[:5])))
         below = np.concatenate([examined.val.images[receiver], changed])
@@ -178,7 +179,7 @@ def _framed(image: np.ndarray, place: Place) -> np.ndarray:
 def _told(effect: Effect, search: Search, name: str, value: float | str, unit: str = "", **bounds: float) -> Evidence:
     place = effect.place
     return Evidence(
-        name=name, value=value, unit=unit, source=f"{search.class_name(place)}, {search.words(place)}", **bounds
+        name=name, value=value, unit=unit, source=f"{search.class_word(place)}, {search.words(place)}", **bounds
     )
 
 
@@ -190,7 +191,7 @@ def _evidence(effect: Effect, search: Search) -> list[Evidence]:
         _told(effect, search, "probability_with_training_patch", effect.by_train, "fraction"),
         _told(effect, search, "probability_with_validation_patch", effect.by_val, "fraction"),
         _told(effect, search, "training_images_carrying_it", search.carrying(place)[0], "fraction"),
-        _told(effect, search, "shortcut_class", search.class_name(place)),
+        _told(effect, search, "shortcut_class", class_name(search.examined, place.label)),
         _told(effect, search, "shortcut_place", search.words(place)),
         _told(effect, search, "shortcut_left", left, "pixels"),
         _told(effect, search, "shortcut_top", top, "pixels"),
@@ -225,7 +226,7 @@ def _nothing(best: Effect, search: Search, places: int) -> str:
     low, high = best.interval
     return (
         f"The model goes by no small mark that was found: of {places} places tried, the strongest "
-        f"({search.words(best.place)}, class {search.class_name(best.place)}) raises its class by "
+        f"({search.words(best.place)}, for {search.class_word(best.place)}) raises its class by "
         f"{best.mean * 100:.1f} points ({low * 100:.1f} to {high * 100:.1f}), on {search.ask.images} changed images."
     )
 
@@ -238,7 +239,7 @@ def _summary(confirmed: Sequence[Effect], search: Search) -> str:
     also = f" Marks of {others} other class{'es' if others > 1 else ''} do so too." if others else ""
     return (
         f"The model goes by a mark of about {width} x {height} pixels in the {search.words(place)} of training images "
-        f"of {search.class_name(place)}: put into validation images of other classes, it raises "
+        f"of {search.class_word(place)}: put into validation images of other classes, it raises "
         f"the class from {percent(first.by_val)} to {percent(first.by_train)}, {low * 100:.0f} to {high * 100:.0f} "
         f"points more than the same patch of validation images does.{also}"
     )

@@ -190,7 +190,7 @@ class Search:
         images[:, rows, columns] = donors[:, rows, columns]
         return images
 
-    def class_name(self, place: Place) -> str:
+    def class_word(self, place: Place) -> str:
         return class_word(self.examined, place.label)
 
     def words(self, place: Place) -> str:

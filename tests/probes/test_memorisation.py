@@ -63,6 +63,15 @@ def test_a_small_difference_that_is_sure_is_told_and_passes():
     assert "more than the 50 %" in found.summary
 
 
+def test_training_images_that_are_harder_are_told_plainly():
+    rng = np.random.default_rng(0)
+    found = probed(Memorisation(), examined(drawn(rng, 400, 1.0), drawn(rng, 400, 0.5))).outcome
+    assert found.state == "passed"
+    assert found.evidence[0].high < 0.5
+    assert "less than the 50 %" in found.summary
+    assert "not to be told" not in found.summary
+
+
 def test_losses_that_do_not_overlap_still_have_an_interval():
     found = separation(with_losses(np.full(30, 1e-3), [0] * 30), with_losses(np.full(30, 2.0), [0] * 30))
     assert found.area == 1.0
