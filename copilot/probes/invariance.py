@@ -66,7 +66,7 @@ class Invariance(BaseProbe):
         changes = {name: change for name, change in changes_for(train.images.shape).items() if name in MILD}
         asked = ask_changed(examined, changes, t.max_images, t.budget_s, rng, progress)
         if min(asked.known.values()) < t.min_known:
-            text = "The model is hardly better than naming the most frequent class: there is too little to lose."
+            text = "On a split the model is hardly better than naming the most frequent class: too little to lose."
             return Probed(self.outcome("not_applicable", text + asked.cut))
         outcome, told = self._judged(asked, rng)
         if not told:
@@ -86,8 +86,8 @@ class Invariance(BaseProbe):
                 "issue", text + asked.cut, severity="low", confidence=confidence, evidence=evidence
             ), fragile
         claim = "Mild changes leave the training images known"
-        if fall >= t.train_fall:  # validation loses as much, as where a change breaks labels, or chance explains it
-            claim = "No mild change costs training images more than validation images"
+        if fall >= t.train_fall:  # validation loses too, as where a change breaks labels, or chance explains it
+            claim = "No mild change surely costs training images far more than validation images"
         text = (
             f"{claim}: {worst.name} costs them the most, "
             f"{percent(max(fall, 0.0))} of what the model knew, and validation images "
