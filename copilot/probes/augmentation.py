@@ -19,7 +19,7 @@ class AugmentationThresholds(Thresholds):
     high_gain: float = Field(0.1, gt=0, lt=1, description="Gain of high severity.")
     significance: float = Field(0.01, gt=0, lt=1, description="Chance of a false alarm over all changes.")
     max_images: int = Field(400, ge=30, description="Images of each split that are changed, at most.")
-    budget_s: float = Field(180.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
+    budget_s: float = Field(120.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
 
 
 class Augmentation(BaseProbe):

@@ -26,7 +26,7 @@ class InvarianceThresholds(Thresholds):
     significance: float = Field(0.01, gt=0, lt=1, description="Chance of a false alarm over all changes.")
     min_known: float = Field(0.1, gt=0, lt=1, description="Accuracy above guessing below which a fall is not judged.")
     max_images: int = Field(400, ge=30, description="Images of each split that are changed, at most.")
-    budget_s: float = Field(180.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
+    budget_s: float = Field(60.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
 
 
 class Invariance(BaseProbe):

@@ -29,7 +29,7 @@ class ShortcutThresholds(Thresholds):
     )
     max_images_asked: int = Field(6000, ge=600, description="Changed images that the model is asked about, at most.")
     budget_s: float = Field(
-        180.0, gt=0, description="Seconds that the search may take; fewer places are tried if less."
+        120.0, gt=0, description="Seconds that the search may take; fewer places are tried if less."
     )
     max_screened: int = Field(2000, ge=50, description="Images of each split whose patches are compared, at most.")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from copilot.errors import InputError
+from copilot.probes import BUILT_IN
 from copilot.probes.asking import Asker, ahead, batch_size, mean_interval, place_in_words
 from copilot.probes.attribution import Attribution
 from copilot.probes.augmentation import Augmentation
@@ -14,6 +15,7 @@ from copilot.probes.invariance import Invariance
 from copilot.probes.robustness import Robustness
 from copilot.probes.shortcut import Shortcut
 from copilot.probes.transplants import PLANS
+from copilot.utils.model_settings import ProbesSettings
 from tests.probes.changed_images import by_colour, images
 
 
@@ -53,6 +55,12 @@ def test_default_plans_are_whole_from_a_hundred_images_a_second_on(probe, asked)
     """What a small network does on a busy machine: speed then has no part in the answer."""
     ask = Asker(by_colour, probe.Thresholds().budget_s, images=16, seconds=0.16)
     assert ask.affordable(asked) == asked
+
+
+def test_the_budgets_of_all_probes_fit_into_the_time_of_their_process():
+    """A process that is stopped loses every finding: half of its time is left for asking and for what is slower."""
+    budgets = [getattr(probe.Thresholds(), "budget_s", 0.0) for probe in BUILT_IN]
+    assert 0 < sum(budgets) <= ProbesSettings().timeout_s / 2
 
 
 def test_the_rate_is_that_of_the_faster_of_two_batches():
