@@ -164,6 +164,7 @@ def _sample(model: Any, split: _Split, probed: int) -> Sample:
         names=tuple(images.names[i] for i in indices),
         probabilities=said.probabilities[:probed],
         total=len(images),
+        certainty=said.certainty,
     )
 
 
