@@ -117,13 +117,13 @@ def _of_onnx(
     except ImportError as error:
         raise MissingExtraError("Loading ONNX models", "models") from error
     root = Path(files.path)
-    model = load_onnx(file, root if root.is_dir() else file.parent, device)
+    model = load_onnx(file, root if root.is_dir() else file.parent, device, threads=torch.get_num_threads())
     spec = read_spec(files, model.shape, dtype=model.dtype, preprocessing=preprocessing)
 
     def run(batch: torch.Tensor) -> dict[str, Any]:
         return model(batch.cpu().numpy())
 
-    return LoadedModel(run, spec, name)
+    return LoadedModel(run, spec, name, device=model.device)
 
 
 def _load(
