@@ -14,13 +14,14 @@ from torch import nn
 
 from copilot.errors import CopilotError, InputError, MissingExtraError
 from copilot.integrations.models.exported_programs import input_dtype, input_shape, load_exported_program
+from copilot.integrations.models.forms import is_torchscript
 from copilot.integrations.models.loaded import LoadedModel
 from copilot.integrations.models.spec import ModelFiles, model_card, read_spec, weights_file
-from copilot.integrations.models.torchscript import is_torchscript, load_torchscript, takes_list
+from copilot.integrations.models.torchscript import load_torchscript, takes_list
 from copilot.utils.sandbox import isolated, isolation_available
 from copilot.utils.validators import clean_text
 
-__all__ = ["LoadedModel", "load_model", "readable"]
+__all__ = ["LoadedModel", "load_model"]
 _AS_PT2 = "Log it with mlflow.pytorch.log_model(..., serialization_format='pt2')"
 
 
@@ -43,7 +44,8 @@ def load_model(
         MLflow store to fetch from.
     allow_pickle : bool, default False
         Load pickled models too (``models.allow_pickle``). Their files can run any code, so this works only in a
-        supervised child process that is isolated: ``run_supervised(..., isolation=Isolation(read=readable(files)))``.
+        supervised child process that is isolated: ``run_supervised(..., isolation=Isolation(read=files_of(files)))``
+        (`external_weights.files_of`). ``forms.needs_unpickling`` tells which models these are.
     architecture : str, optional
         ``models.architecture``: the network that bare weights belong to; default: what the model or its run says.
     preprocessing : mapping, optional
@@ -81,11 +83,6 @@ def load_model(
     if lists and spec.task == "classification":
         spec = spec.model_copy(update={"task": "detection"})
     return LoadedModel(module, spec, name, module=module, device=place, takes_list=lists)
-
-
-def readable(files: ModelFiles) -> list[Path]:
-    """What an isolated process has to read to load a model."""
-    return [Path(files.path)]
 
 
 def _device(wanted: str) -> str:

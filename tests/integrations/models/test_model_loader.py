@@ -22,8 +22,9 @@ from mlflow import MlflowClient
 
 import copilot
 from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.integrations.models.external_weights import files_of
 from copilot.integrations.models.files import fetch_model
-from copilot.integrations.models.loader import load_model, readable
+from copilot.integrations.models.loader import load_model
 from copilot.integrations.models.spec import ModelFiles, read_spec
 from copilot.utils.config import MlflowSettings
 from copilot.utils.sandbox import Isolation, isolation_available
@@ -263,7 +264,7 @@ def test_a_pickled_model_loads_in_an_isolated_child(logged, net, images, tmp_pat
     limits = {"timeout_s": 60, "memory_limit_gb": 4}
     with pytest.raises(InputError, match="isolated process"):
         run_supervised("copilot.steps_for_models:predict", payload, **limits)
-    isolation = Isolation(read=readable(files))
+    isolation = Isolation(read=files_of(files))
     result = run_supervised("copilot.steps_for_models:predict", payload, isolation=isolation, **limits)
     assert np.allclose(result["rows"], expected(net.layers, images), atol=1e-6)
 
@@ -344,7 +345,7 @@ def test_model_folders_that_cannot_be_used(net, tmp_path):
     with pytest.raises(InputError, match="weights without the network"):
         load_model(tmp_path)
     (tmp_path / "weights.pth").write_text("not a model")
-    with pytest.raises(InputError, match="is pickled"):
+    with pytest.raises(InputError, match="is damaged, or no file of PyTorch"):
         load_model(tmp_path)
 
 
