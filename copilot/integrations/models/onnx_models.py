@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx.external_data_helper import ExternalDataInfo
 
 from copilot.errors import InputError
+from copilot.utils.logging import no_telemetry
 from copilot.utils.validators import clean_text
+
+no_telemetry()  # before ONNX Runtime is imported, which starts it
+
+import onnxruntime  # noqa: E402
 
 MAX_BYTES = 4 * 1024**3
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -164,6 +167,20 @@ def test_onnx_runtime_gets_the_threads_of_torch_and_tells_its_device(tmp_path, m
     kept = load_model(tmp_path / "net.onnx")
     assert psutil.Process().num_threads() == before + 2
     assert kept.device in ("cpu", "cuda")
+
+
+def test_onnx_runtime_reports_nothing_and_leaves_no_number_of_the_machine(tmp_path):
+    onnx_file(tmp_path / "net.onnx")
+    code = (
+        f"from copilot.integrations.models.loader import load_model; print(load_model({str(tmp_path / 'net.onnx')!r}))"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    home = tmp_path / "home"
+    home.mkdir()
+    env |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert "LoadedModel" in told.stdout
+    assert not [path for path in home.rglob("*") if "onnxruntime" in path.name.lower()]
 
 
 class Relu(torch.nn.Module):
