@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -44,6 +46,8 @@ class ImageSet:
         What was left out or mended when the set was opened, one line each.
     skipped : dict of str to str
         Images that could not be read so far, with the reason.
+    read_from : list of Path
+        Files and folders on this machine that it was opened from; empty where it comes from elsewhere.
     """
 
     task: Task = "classification"
@@ -65,6 +69,7 @@ class ImageSet:
         self.size = size
         self.notes = tuple(clean_text(note, NOTE_LENGTH) for note in notes)
         self.skipped: dict[str, str] = {}
+        self.read_from: list[Path] = []
         self._kept: dict[int, Image.Image] = {}
         self._room = 0
 
@@ -86,6 +91,32 @@ class ImageSet:
             [self._stamp(i) for i in range(len(self))],
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def roots(self) -> list[Path]:
+        """Files and folders that another process must be able to read to open the set again and read all of it.
+
+        Returns
+        -------
+        list of Path
+            Resolved, none below another, all there: also where links to images lead, and the folders of labels and
+            masks. Relative names count from the working folder.
+
+        Raises
+        ------
+        InputError
+            The set does not lie on this machine, or a function made it.
+        """
+        if not self.read_from:
+            raise InputError(
+                f"{self.origin} does not lie in files of this machine that another process could be given to read.",
+                "Bring the images into a folder.",
+            )
+        found = {os.path.realpath(p) for p in {*map(str, self.read_from), *self._folders()} if os.path.exists(p)}
+        kept: list[Path] = []
+        for path in sorted(map(Path, found), key=lambda path: path.parts):
+            if not kept or not path.is_relative_to(kept[-1]):
+                kept.append(path)
+        return kept
 
     def sample(self, n: int | None = None, seed: int = 0) -> np.ndarray:
         """Indices of up to `n` images that can be read, drawn without replacement, in random order.
@@ -178,6 +209,10 @@ class ImageSet:
     def _decoded(self, index: int) -> Image.Image:
         """The image as it is stored, loaded; errors of `BROKEN` mean that it cannot be read."""
         raise NotImplementedError
+
+    def _folders(self) -> Iterable[str]:
+        """Folders that hold its files, besides `read_from`."""
+        return ()
 
     def _stamp(self, index: int) -> object:
         """What changes when the image or its annotation changes, such as its size and time, or a hash that is known."""
