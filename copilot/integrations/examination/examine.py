@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from copilot import __version__
 from copilot.core.findings import Outcome
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.deepchecks.catalogue import SUITE_CODE
@@ -19,9 +18,12 @@ from copilot.integrations.deepchecks_runner import run_suite
 from copilot.integrations.examination.request import MODEL_CODE, MODEL_TITLE, Asked, Examination, Request
 from copilot.integrations.examination.result_cache import cached, content_of, key_of
 from copilot.integrations.examination.sets import CREDENTIALS, local, needs_credentials, sources_of
+from copilot.integrations.models.external_weights import files_of
 from copilot.integrations.models.files import fetch_model
+from copilot.integrations.models.forms import needs_unpickling
 from copilot.integrations.models.spec import ModelFiles
 from copilot.plugins import PROBES, versions_of
+from copilot.utils.code_mark import code_mark
 from copilot.utils.config import Settings
 from copilot.utils.sandbox import Isolation, isolation_available
 from copilot.utils.supervise import run_supervised
@@ -174,7 +176,8 @@ class _Steps:
 
     def _trust(self, model: ModelFiles | None) -> dict[str, Any]:
         """A child that may unpickle a model is isolated; another gets the keys of remotes if it reads from one."""
-        if model is None or not self.settings.models.allow_pickle or isolation_available() is not None:
+        unpickles = model is not None and self.settings.models.allow_pickle and needs_unpickling(model)
+        if not unpickles or isolation_available() is not None:
             return {"pass_env": self.keys}
         for named, paths in zip(self.named, self.roots, strict=True):
             if paths is None:
@@ -182,7 +185,7 @@ class _Steps:
                     f"A pickled model is isolated: it cannot read {clean_text(named)}.",
                     "Bring the images into a folder, or log the model with serialization_format='pt2'.",
                 )
-        return {"isolation": Isolation(read=[Path(model.path), *(Path(p) for paths in self.roots for p in paths)])}
+        return {"isolation": Isolation(read=[*files_of(model), *(Path(p) for paths in self.roots for p in paths)])}
 
     def _followed(self, payload: dict[str, Any], model: ModelFiles | None) -> dict[str, Any]:
         """What a result follows from: not what things are called, where they lie, or how fast the machine is."""
@@ -199,7 +202,7 @@ class _Steps:
             "request": {**asked, "train": "", "test": "", "predictions": None},
             "data": self.data,
             "versions": {**_versions(_TOOLS), **versions_of(PROBES)},
-            "content": content_of([Path(model.path)] if model else given),
+            "content": content_of(files_of(model) if model else given),
         }
 
     def _part(self, low: float, high: float) -> Progress:
@@ -227,7 +230,7 @@ def _asked(answer: dict[str, Any], request: Request) -> Asked:
 
 
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    found = {"mlops-copilot": __version__}
+    found = {"mlops-copilot": code_mark()}
     for name in names:
         try:
             found[name] = version(name)
