@@ -14,7 +14,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Evidence, Picture
 from copilot.core.statistics import wilson_interval
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress, Sample
-from copilot.probes.samples import cannot_judge, class_word, number, unknown_certainty, unknown_classes
+from copilot.probes.samples import cannot_judge, class_word, number, only_guesses, unknown_certainty, unknown_classes
 from copilot.probes.sheets import MOST_IMAGES, contact_sheet
 
 _BINS, _BIN_IMAGES, _DRAWS = 15, 20, 200
@@ -82,6 +82,8 @@ class Calibration(BaseProbe):
 
     def probe(self, examined: Examined, progress: Progress) -> Probed:
         if why := cannot_judge(examined):
+            return Probed(self.outcome("not_applicable", why))
+        if why := only_guesses(examined):
             return Probed(self.outcome("not_applicable", why))
         if why := unknown_certainty(examined, ("probabilities", "confidence")):
             return Probed(self.outcome("not_applicable", why))

@@ -14,7 +14,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Evidence, Severity
 from copilot.core.statistics import difference_interval, wilson_interval
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress
-from copilot.probes.samples import cannot_judge, class_name, class_word, number, unknown_classes
+from copilot.probes.samples import cannot_judge, class_name, class_word, number, only_guesses, unknown_classes
 
 _TOLD = 5  # classes that evidence and summary name at most
 
@@ -83,6 +83,9 @@ class ClassGap(BaseProbe):
         if why := cannot_judge(examined):
             return Probed(self.outcome("not_applicable", why))
         whole, classes = _whole(examined), self._classes(examined)
+        if why := only_guesses(examined):
+            evidence = self._evidence(examined, whole, [])
+            return Probed(self.outcome("issue", why, severity="high", confidence=0.9, evidence=evidence))
         sure = [item for item in classes if self._class_counts(item)]
         counts = whole.gap >= self.thresholds.gap and whole.interval[0] > self.thresholds.sure_gap
         text = " ".join(

@@ -8,6 +8,7 @@ from collections.abc import Container
 import numpy as np
 
 from copilot.core.findings import Evidence
+from copilot.core.statistics import wilson_interval
 from copilot.errors import InputError
 from copilot.probes.base import Certainty, Examined, Sample
 from copilot.utils.validators import clean_text
@@ -17,6 +18,7 @@ _UNKNOWN: dict[Certainty, str] = {
     "confidence": "Only the confidence in the predicted class was given: the losses of the labels are not known.",
 }
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_GUESS = 1.5  # times the share that a guess among the classes gets right
 _FEWEST = 30  # images of a split below which no interval says anything
 
 
@@ -38,6 +40,23 @@ def cannot_judge(examined: Examined, fewest: int = _FEWEST) -> str:
             "Predict both splits with one model.",
         )
     return ""
+
+
+def only_guesses(examined: Examined) -> str:
+    """Whether the model is right on its training images no more often than a guess would be, in a sentence; else empty.
+
+    A network that was trained on these images knows some of them: so classes are in another order, or images are
+    prepared otherwise, and what else is measured speaks of that.
+    """
+    classes = len(np.unique(examined.train.labels))
+    right, n = float(examined.train.correct.mean()), len(examined.train)
+    if classes < 2 or wilson_interval(right, n)[1] > _GUESS / classes:
+        return ""
+    return (
+        f"The model is right on {right * 100:.1f} % of its training images, as a guess would be: its classes are in "
+        "another order than the images', the images are prepared otherwise than in training, or it was trained on "
+        "others."
+    )
 
 
 def unknown_certainty(examined: Examined, enough: Container[Certainty] = ("probabilities",)) -> str:

@@ -82,8 +82,14 @@ def test_classes_without_validation_images_are_said():
 @pytest.mark.parametrize("classes", [1, 2])
 def test_all_right_and_all_wrong(accuracy, classes):
     found = outcome(examined(split(60, classes, accuracy, 0.9), split(60, classes, accuracy, 0.9)))
-    assert found.state == "passed"
+    assert found.state == ("passed" if accuracy or classes == 1 else "issue")
     assert found.evidence[0].value == 0
+
+
+def test_a_model_that_only_guesses_on_training_images_is_told_first():
+    found = outcome(examined(split(300, 10, 0.08, 0.9), split(300, 10, 0.1, 0.9)))
+    assert (found.state, found.severity) == ("issue", "high")
+    assert "another order" in found.summary
 
 
 def test_hostile_class_names_are_cleaned():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,9 @@ class _Steps:
     def __post_init__(self) -> None:
         self.sources = sources_of(self.settings)
         here = {side: local(getattr(self.request, side), self.settings) for side in ("train", "test")}
-        self.request = self.request.model_copy(update=here)
+        said = self.request.predictions
+        given = said and tuple(str(Path(name).expanduser().absolute()) for name in said)
+        self.request = self.request.model_copy(update={**here, "predictions": given})
         self.named = list(here.values())
         self.limits = {
             "timeout_s": self.settings.probes.timeout_s,
@@ -119,7 +122,8 @@ class _Steps:
             return found.model_dump(mode="json"), all(outcome.state != "error" for outcome in found.outcomes)
 
         try:
-            step = cached("asked", key, compute, spare=self.downloads / "asked", refresh=self.refresh)
+            options = {"spare": self.downloads / "asked", "is_whole": partial(_is_whole, request)}
+            step = cached("asked", key, compute, **options, refresh=self.refresh)
         except ToolError as error:
             self.computed.append("model")
             outcome = Outcome(code=MODEL_CODE, title=MODEL_TITLE, state="error", summary=clean_text(error, 400))
@@ -156,7 +160,8 @@ class _Steps:
             return found.model_dump(mode="json", include={"outcomes"}), kept
 
         spare = self.downloads / "deepchecks"
-        step = cached("deepchecks", key_of(follows), compute, spare=spare, refresh=self.refresh)
+        options = {"spare": spare, "is_whole": lambda result: bool(result.get("outcomes"))}
+        step = cached("deepchecks", key_of(follows), compute, **options, refresh=self.refresh)
         self.computed += ["deepchecks"] * step.computed
         report = step.folder / REPORT
         kept = report if report.is_file() and step.folder != spare else None
@@ -227,6 +232,13 @@ def _asked(answer: dict[str, Any], request: Request) -> Asked:
     if len({o.code for o in asked.outcomes}) != len(asked.outcomes) or len(asked.outcomes) != len(request.probes) + 1:
         raise ToolError("The process that asked the model answered what was not asked.", "Do not trust this model.")
     return asked
+
+
+def _is_whole(request: Request, result: dict[str, Any]) -> bool:
+    try:
+        return bool(_asked(result, request).outcomes)
+    except ToolError:
+        return False
 
 
 def _versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -88,6 +88,7 @@ class ImageSet:
             self.class_names,
             self.names,
             self.labels.tobytes(),
+            self.notes,
             [self._stamp(i) for i in range(len(self))],
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -253,6 +254,8 @@ class ImageSet:
 
 def decoded(file: object) -> Image.Image:
     """An image file (path or binary file object), decoded; errors are those of `BROKEN`."""
+    if isinstance(file, str | os.PathLike) and os.path.exists(file) and not os.path.isfile(file):
+        raise ValueError("it is no regular file")  # a pipe would be waited for
     with Image.open(file, formats=FORMATS) as opened:
         if opened.width * opened.height > MAX_PIXELS:
             raise ValueError(f"{opened.width} x {opened.height} pixels exceed the limit of {MAX_PIXELS:,}")

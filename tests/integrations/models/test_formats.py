@@ -112,7 +112,7 @@ def test_onnx_models_that_are_refused(tmp_path):
     with pytest.raises(InputError, match="evil::GlobalAveragePool"):
         load_model(path)
     onnx_file(path, kind=onnx.TensorProto.INT64)
-    with pytest.raises(InputError, match="int64"):
+    with pytest.raises(InputError, match=r"INVALID_GRAPH|int64"):
         load_model(path)
     path.write_bytes(b"\x08\x01 no model")
     with pytest.raises(InputError, match="not an ONNX model"):
