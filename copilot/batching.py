@@ -45,7 +45,7 @@ class Entry(Document):
     test: str | None = None
     suite: str | None = None
     probes: tuple[str, ...] | None = None
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
 
 Validate = Callable[[Entry], Validated]
@@ -111,10 +111,12 @@ def read_plan(path: str | Path) -> list[Entry]:
     sets = [_mapping(item, "a set", {"name", "train", "test"}) for item in _list(plan, "sets")] or [{}]
     if not models:
         raise InputError(f"{clean_text(path)} names no model.", "It needs a list `models:`.")
+    if len(models) * len(sets) > MAX_ENTRIES:
+        raise InputError(
+            f"The plan makes {len(models) * len(sets):,} validations; at most {MAX_ENTRIES:,}.", "Split it."
+        )
     entries = [_entry(shared, images, model) for images in sets for model in models]
     unique = list(dict.fromkeys(entry.model_dump_json() for entry in entries))
-    if len(unique) > MAX_ENTRIES:
-        raise InputError(f"The plan makes {len(unique):,} validations; at most {MAX_ENTRIES:,}.", "Split it.")
     return [Entry.model_validate_json(entry) for entry in unique]
 
 
@@ -217,7 +219,7 @@ def _list(plan: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _model(item: Any) -> dict[str, Any]:
-    if isinstance(item, str):
+    if isinstance(item, str) and item:
         return {"model": item}
     known = _mapping(item, "a model", {"model", "predictions", "name", *_SHARED})
     if bool(known.get("model")) == bool(known.get("predictions")):

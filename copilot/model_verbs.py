@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.errors import InputError, JobCancelled
 from copilot.group_verbs import GroupVerbs
+from copilot.utils.sections import as_list
 from copilot.utils.validators import clean_text, home_folder
 from copilot.workbench import PROBES, Progress
 
@@ -75,6 +76,9 @@ class ModelVerbs(GroupVerbs):
         InputError
             No such model, images, suite or probe, or they do not fit together.
         """
+        model_uri = None if model_uri is None else str(model_uri)
+        if seed < 0:
+            raise InputError(f"The seed {seed} is negative.", "Pass 0 or more.")
         train, test = self._sets(model_uri, train, test)
         request = self._request(model_uri, train, test, suite, probes, predictions, task, seed)
         found = self._examined(request, refresh, progress)
@@ -155,6 +159,7 @@ class ModelVerbs(GroupVerbs):
         settings, wanted = self.settings, suite or self.settings.deepchecks.suite
         if wanted != NONE:
             planned(wanted, settings.deepchecks)  # a wrong name is told before the model is asked
+        names = settings.probes.run if probes is None else as_list(probes)
         if model_uri and predictions:
             raise InputError("A model and predictions were given.", "Pass one of them.")
         return Request(
@@ -163,7 +168,7 @@ class ModelVerbs(GroupVerbs):
             train=train,
             test=test,
             suite=None if wanted == NONE else wanted,
-            probes=tuple(p.name for p in chosen(self.probes, settings.probes.run if probes is None else probes)),
+            probes=tuple(probe.name for probe in chosen(self.probes, names)),
             checks=self._thresholds_of(PROBES),
             ignore=self._mutes_of(PROBES),
             task=task or settings.models.preprocessing.get("task"),

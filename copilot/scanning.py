@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.core.comparisons.base import RunGroup
@@ -28,7 +24,8 @@ if TYPE_CHECKING:
     from copilot.core.checks.base import Check
     from copilot.core.comparisons.base import ComparisonCheck
     from copilot.integrations.mlflow_client import MlflowSource
-    from copilot.utils.config import Settings
+    from copilot.utils.code_mark import code_mark, hashed
+from copilot.utils.config import Settings
 
 Progress = Callable[[float, str], None] | None
 Judged = tuple[str, RunHistory | CopilotError, AnalysisResult | None]  # by run id; no result where there is an error
@@ -152,7 +149,7 @@ class Scan:
         """For each run what its analysis follows from, as a hash; empty where the store cannot tell what it has now."""
         basis = _basis(self._settings, (*self._checks, *self._comparison_checks))
         return {
-            run.run_id: _hashed(
+            run.run_id: hashed(
                 *(basis, run.fingerprint, run.deleted, self._subjects[run.run_id], run.params, _others(run.tags))
             )
             if run.fingerprint
@@ -163,7 +160,7 @@ class Scan:
     def _group_mark(self, results: AnalysisList, fields: Mapping[str, Any]) -> str:
         marks = [self._marks[str(r.subject.run_id)] for r in results]
         more = [(run.datasets, run.start_time, run.parent_run_id) for run in self._runs]
-        return _hashed(marks, more, fields) if self._cache and all(marks) else ""
+        return hashed(marks, more, fields) if self._cache and all(marks) else ""
 
 
 def _others(tags: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -174,31 +171,13 @@ def _others(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 def _basis(settings: Settings, checks: Sequence[Check | ComparisonCheck]) -> str:
     """All that an analysis follows from beside the run: settings, checks, and the code that judges."""
     told = [(check.code, _source(type(check)), str(check.thresholds)) for check in checks]
-    return _hashed(SCHEMA_VERSION, told, settings.detection.model_dump(), settings.metrics.model_dump(), _code())
+    return hashed(SCHEMA_VERSION, told, settings.detection.model_dump(), settings.metrics.model_dump(), code_mark())
 
 
 def _source(kind: type) -> tuple[str, float]:
     """A class's module, and when its file was changed: a third party's check may be updated."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     return kind.__module__, os.stat(file).st_mtime if file and os.path.exists(file) else 0.0
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """Changes with the installed version, and with the files of a checkout."""
-    files = sorted(file for file in Path(__file__).parent.rglob("*") if file.suffix in (".py", ".json"))
-    return _hashed(_version(), [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files])
-
-
-def _version() -> str:
-    try:
-        return version("mlops-copilot")
-    except PackageNotFoundError:
-        return ""
-
-
-def _hashed(*told: Any) -> str:
-    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

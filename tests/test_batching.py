@@ -67,6 +67,8 @@ def test_the_same_entry_twice_is_one(tmp_path):
         ("models: [{model: a, seed: soon}]", "seed"),
         ("- a", "The plan is no mapping"),
         ("models: [", "not valid YAML"),
+        ('models: [""]', "A model is no mapping"),
+        ("models: [{model: a, seed: -1}]", "seed"),
         ("sets: [3]\nmodels: [a]", "A set is no mapping"),
     ],
 )
@@ -124,3 +126,10 @@ def test_rows_say_what_stands_out_and_failures_lose_no_other_row(tmp_path):
     assert result.model_copy(update={"rows": (first, gone)}).exit_code("low") == 2
     done = result.model_copy(update={"rows": (first, known)})
     assert (done.exit_code(), done.exit_code("high"), done.exit_code("low")) == (0, 1, 1)
+
+
+def test_a_plan_that_is_too_large_is_told_before_it_is_made(tmp_path):
+    sets = "\n".join(f"  - {{name: s{n}}}" for n in range(200))
+    models = ", ".join(f"m{n}" for n in range(200))
+    with pytest.raises(InputError, match="40,000 validations; at most 10,000"):
+        read_plan(plan(tmp_path, f"sets:\n{sets}\nmodels: [{models}]"))

@@ -109,7 +109,7 @@ def test_another_threshold_or_image_is_another_result(project, model, tmp_path):
     assert analyzer.validate(str(model), project.train, project.val, **QUICK).computed == ("model",)
 
 
-def test_predictions_stand_for_a_model(project, tmp_path):
+def test_predictions_stand_for_a_model(project, tmp_path, monkeypatch):
     files = []
     for folder in (project.train, project.val):
         names = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*.png"))
@@ -123,6 +123,11 @@ def test_predictions_stand_for_a_model(project, tmp_path):
     )
     states = {f.code: f.state for f in result.findings}
     assert states["OVF301"] == "passed"
+    monkeypatch.chdir(tmp_path)  # relative names count from the working folder, whatever a child's is
+    again = CopilotAnalyzer(Settings()).validate(
+        None, project.train, project.val, predictions=tuple(file.name for file in files), suite="none"
+    )
+    assert again.analysis.findings == result.analysis.findings
     needing = {p.code for p in BUILT_IN if p.needs != "predictions"}
     assert {states[code] for code in needing} == {"not_applicable"}
     assert "the given predictions" in result.analysis.finding("OVF300").summary

@@ -188,25 +188,26 @@ def _summary(
     cause: str,
     stopped: Counterfactual | None,
 ) -> str:
+    model = _of_the_model(by_code)
     keep = f" Keep the checkpoint of epoch {best:.10g}." if best is not None else ""
     if verdict == "overfitting":
         saved = f" {sentence(stopped)}" if stopped else ""
-        return f"{_overfitting_since(by_code, onset)}{keep}{saved} Most likely cause: {cause}."
+        return f"{_overfitting_since(by_code, onset)}{keep}{saved} Most likely cause: {cause}.{model}"
     if verdict == "underfitting":
-        return f"Underfitting. {by_code[UNDERFITTING].summary} Most likely cause: {cause}."
+        return f"Underfitting. {by_code[UNDERFITTING].summary} Most likely cause: {cause}.{model}"
     if verdict == "unstable":
-        return f"Unstable. {by_code[INSTABILITY].summary} Most likely cause: {cause}."
+        return f"Unstable. {by_code[INSTABILITY].summary} Most likely cause: {cause}.{model}"
     if verdict == "healthy":
         tail = f" {by_code[PLATEAU].summary}" if PLATEAU in by_code and by_code[PLATEAU].evidence else ""
         gap = f" Mind the gap: {by_code[GAP].summary}" if _is(by_code, GAP) else ""
         gap += f" {by_code[DIVERGENCE].summary}" if _is(by_code, DIVERGENCE) else ""
         lead = "what counts is" if _is(by_code, DIVERGENCE) else "validation is"
-        return f"Healthy: {lead} not getting worse.{gap}{keep}{tail}"
-    return f"Inconclusive. {_what_is_missing(history, by_code)}{_of_the_model(by_code)}"
+        return f"Healthy: {lead} not getting worse.{gap}{keep}{tail}{model}"
+    return f"Inconclusive. {_what_is_missing(history, by_code)}{model}"
 
 
 def _of_the_model(by_code: Mapping[str, Outcome]) -> str:
-    """The gravest thing that probes, data checks or Deepchecks found, where curves say nothing."""
+    """The gravest thing that probes, data checks or Deepchecks found, if it is grave: no verdict of the curves hides it."""
     found = [o for code, o in by_code.items() if code.startswith(("OVF3", "OVF4", "OVF5")) and o.state == "issue"]
     worst = max(found, key=lambda o: SEVERITIES.index(o.severity), default=None)
     if worst is None or worst.severity == "low":

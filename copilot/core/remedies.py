@@ -52,6 +52,7 @@ BY_CODE: dict[str, tuple[Remedy, ...]] = {
     "OVF306": (texts.ROBUST,),
     "OVF307": (texts.PREPROCESSING,),
     "OVF308": (texts.DECAY,),
+    "OVF309": (texts.AUGMENT,),
     "OVF401": (texts.SHIFTED, texts.BALANCE),
     "OVF402": (texts.LEAK,),
     "OVF403": (texts.LABELS,),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from copilot.integrations.images.base import Task
+from copilot.probes.base import Certainty
 
 _LISTS = ("boxes", "masks")
 
@@ -33,6 +34,9 @@ class Predictions:
         Of detection: class, score, x, y, width, height in pixels of the image in its own size.
     masks : sequence of n ndarrays of uint8, shape (h, w), or None
         Of segmentation: the class of each pixel, of the image in its own size.
+    certainty : {"probabilities", "confidence", "classes"}
+        What ``probabilities`` were made from: those of all classes, or the predicted class with its confidence, or that
+        class alone, which then has probability 1 though nothing is known of how sure the model was.
     notes : tuple of str
         What was left out or changed when they were read, one line each.
     """
@@ -44,6 +48,7 @@ class Predictions:
     probabilities: np.ndarray | None = None
     boxes: Sequence[np.ndarray] | None = None
     masks: Sequence[np.ndarray] | None = None
+    certainty: Certainty = "probabilities"
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -57,7 +62,8 @@ class Predictions:
         for name in _LISTS:
             for number, item in enumerate(getattr(self, name) or ()):
                 arrays[f"{name}_{number}"] = item
-        about = json.dumps({"task": self.task, "class_names": self.class_names, "notes": self.notes})
+        kept = {k: getattr(self, k) for k in ("task", "class_names", "certainty", "notes")}
+        about = json.dumps(kept)
         np.savez_compressed(path, about=np.frombuffer(about.encode(), np.uint8), **arrays)
 
     def chosen(self, rows: np.ndarray, class_names: tuple[str, ...]) -> Predictions:
@@ -91,6 +97,7 @@ class Predictions:
             probabilities=probabilities,
             boxes=boxes,
             masks=masks,
+            certainty=self.certainty,
             notes=self.notes,
         )
 
@@ -107,6 +114,7 @@ class Predictions:
                 indices=file["indices"],
                 labels=file["labels"],
                 probabilities=file.get("probabilities"),
+                certainty=about["certainty"],
                 notes=tuple(about["notes"]),
                 **lists,
             )

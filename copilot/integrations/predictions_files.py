@@ -18,6 +18,7 @@ from copilot.integrations.images.tables import Rows, find_column, read_table
 from copilot.integrations.predictions import Predictions
 from copilot.integrations.predictions_coco import coco_predictions
 from copilot.integrations.predictions_values import as_probabilities, from_classes
+from copilot.probes.base import Certainty
 from copilot.utils.validators import clean_text
 
 MAX_BYTES = 300_000_000
@@ -136,7 +137,8 @@ def _from_table(file: Path, image_set: ImageSet, shown: str) -> Predictions:
     sure = None if at_confidence is None else _numbers([[row[at_confidence]] for row in rows], shown)[:, 0]
     predicted = _class_numbers([row[at_class].strip() for row in rows], image_set, shown)
     probabilities = from_classes(predicted, sure, len(image_set.class_names), shown, notes)
-    return _finished(image_set, indices, list(image_set.class_names), probabilities, notes)
+    certainty = "classes" if sure is None else "confidence"
+    return _finished(image_set, indices, list(image_set.class_names), probabilities, notes, certainty)
 
 
 def _class_columns(header: list[str], at_name: int, class_names: tuple[str, ...]) -> dict[int, str | None]:
@@ -233,7 +235,8 @@ def _from_npz(path: Path, image_set: ImageSet, shown: str) -> Predictions:
         predicted = values.astype(np.int64)
     else:
         predicted = _class_numbers(texts.tolist(), image_set, shown)
-    return _finished(image_set, indices, list(known), from_classes(predicted, None, len(known), shown, notes), notes)
+    certain = from_classes(predicted, None, len(known), shown, notes)
+    return _finished(image_set, indices, list(known), certain, notes, "classes")
 
 
 def _npz_classes(file: Npz, n: int, image_set: ImageSet, shown: str) -> list[str]:
@@ -250,7 +253,12 @@ def _npz_classes(file: Npz, n: int, image_set: ImageSet, shown: str) -> list[str
 
 
 def _finished(
-    image_set: ImageSet, indices: np.ndarray, class_names: list[str], probabilities: np.ndarray, notes: list[str]
+    image_set: ImageSet,
+    indices: np.ndarray,
+    class_names: list[str],
+    probabilities: np.ndarray,
+    notes: list[str],
+    certainty: Certainty = "probabilities",
 ) -> Predictions:
     """Predictions whose classes are the model's, then those that only the images have."""
     own = [name for name in image_set.class_names if name not in class_names]
@@ -264,5 +272,6 @@ def _finished(
         indices=np.asarray(indices, dtype=np.int64),
         labels=place[image_set.labels[indices]],
         probabilities=np.pad(probabilities, ((0, 0), (0, len(own)))),
+        certainty=certainty,
         notes=tuple(notes),
     )

@@ -81,7 +81,9 @@ def from_classes(
         A confidence is missing or outside 0 to 1.
     """
     if confidence is None:
-        notes.append("Only classes are given, so that each counts as certain: calibration cannot be judged.")
+        notes.append(
+            "Only classes are given, so that each counts as certain: calibration and memorisation cannot be judged."
+        )
         sure = np.ones(len(predicted))
     else:
         if not ((confidence >= 0) & (confidence <= 1)).all():

@@ -7,6 +7,7 @@ from copilot.probes.augmentation import Augmentation
 from copilot.probes.base import BaseProbe
 from copilot.probes.calibration import Calibration
 from copilot.probes.class_gap import ClassGap
+from copilot.probes.invariance import Invariance
 from copilot.probes.memorisation import Memorisation
 from copilot.probes.robustness import Robustness
 from copilot.probes.shortcut import Shortcut
@@ -21,4 +22,5 @@ BUILT_IN: tuple[type[BaseProbe], ...] = (
     Robustness,
     Augmentation,
     WeightSpectra,
+    Invariance,
 )

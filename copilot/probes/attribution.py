@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import Thresholds, confidence_from, percent, severity_of
 from copilot.core.findings import Evidence, Outcome, Picture
-from copilot.core.statistics import student_quantile
 from copilot.probes.asking import Asker, mean_interval, some
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress, Sample
+from copilot.probes.gradients import gradient_shares
+from copilot.probes.looking import Beyond, Looked, compared
 from copilot.probes.occlusion import backgrounds, corners, occlusion_maps, rim, shares
 from copilot.probes.samples import class_word
 from copilot.probes.sheets import overlay_sheet
@@ -28,40 +27,8 @@ class AttributionThresholds(Thresholds):
     significance: float = Field(0.01, gt=0, lt=1, description="Chance of a false alarm over all parts and classes.")
     min_images: int = Field(8, ge=3, description="Images of a class or a split below which nothing is told of it.")
     max_images: int = Field(120, ge=10, description="Images of each split that are covered patch by patch, at most.")
-    budget_s: float = Field(120.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
-
-
-@dataclass(frozen=True)
-class Looked:
-    """Where the model looks in one split: images, their classes, maps (n, h, w), and parts as masks (n, h, w)."""
-
-    split: str
-    images: np.ndarray
-    classes: np.ndarray
-    maps: np.ndarray
-    parts: dict[str, np.ndarray]
-    gradients: np.ndarray | None = None
-
-    def telling(self, part: str, min_fall: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Share of the attribution and of the area of the images that tell something, and which these are."""
-        mask = self.parts[part]
-        area = mask.mean(axis=(1, 2))
-        usable = (self.maps.max(axis=(1, 2)) >= min_fall) & (area > 0.02) & (area < 0.9)
-        if part == "background":
-            usable &= area > 0.15
-        return shares(self.maps, mask)[usable], area[usable], usable
-
-
-@dataclass(frozen=True)
-class Beyond:
-    """A part that draws more than its area explains; ``label`` is the class it is told of, None for all."""
-
-    part: str
-    label: int | None
-    share: float
-    area: float
-    odds: float
-    low_odds: float
+    max_gradients: int = Field(24, ge=0, description="Of these, images whose gradients are told beside, at most.")
+    budget_s: float = Field(240.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
 
 
 class Attribution(BaseProbe):
@@ -74,8 +41,9 @@ class Attribution(BaseProbe):
     middle. The background is guessed as what looks like the middle of an edge and is connected with the rim; images
     in which this is less than a seventh or more than nine tenths of the area are left out of that part. A part counts
     when the odds ratio on training images, of all classes or of one, is `min_odds` at the lower end of its interval,
-    which is corrected for the number of parts and classes. Where the model has gradients, the shares by integrated
-    gradients are told beside.
+    which is corrected for the number of parts and classes; the interval that is told is the ordinary one. Where the
+    model has gradients and time is left, the shares by integrated gradients are told beside, of a few images. Where
+    the model is too slow for `budget_s`, patches are coarser and images fewer; the summary and the sources say so.
 
     Why it matters: What decides the class should be the object. A model that looks at the corner reads a mark, and one
     that looks at the background knows where objects are photographed; both fail elsewhere.
@@ -106,12 +74,22 @@ class Attribution(BaseProbe):
         rng = np.random.default_rng([examined.seed, 304])
         ask = Asker(examined.predict, t.budget_s)
         ask.warm_up(val.images)
-        grid, n = _plan(ask, t.max_images)
+        wanted = min(t.max_images, max(len(train), len(val)))
+        grid, n = _plan(ask, wanted)
+        of = "" if n == wanted else f", {n} of {wanted}"
         looked = [
-            _looked(ask, examined, split, sample, some(sample, n, rng), grid, _half(progress, number))
+            _looked(ask, split, sample, some(sample, n, rng), grid, of, _half(progress, number))
             for number, (split, sample) in enumerate((("training", train), ("validation", val)))
         ]
         outcome, beyond = self._judged(looked, examined, rng)
+        shares_by, word = gradient_shares(examined, looked, t.max_gradients, ask, rng)
+        cut = ""
+        if n < wanted or grid < GRIDS[0]:
+            told = f"{n} of {wanted} images of each split with {grid} x {grid} patches"
+            cut = f" The {t.budget_s:g} s of `budget_s` allowed {told}."
+        outcome = outcome.model_copy(
+            update={"summary": outcome.summary + cut + word, "evidence": (*outcome.evidence, *shares_by)}
+        )
         return Probed(outcome, (_picture(looked, beyond, examined, self.code),))
 
     def _judged(
@@ -123,10 +101,11 @@ class Attribution(BaseProbe):
         if not measured:
             text = f"Covering a patch lowers no class by {percent(t.min_fall)} on enough images to tell where it looks."
             return self.outcome("not_applicable", text, evidence=evidence), None
-        found = sorted((x for x in measured if x.low_odds >= t.min_odds), key=lambda x: (-x.low_odds, x.label is None))
+        found = sorted((x for x in measured if x.sure >= t.min_odds), key=lambda x: (-x.sure, x.label is None))
         if not found:
             most = max((x for x in measured if x.label is None), key=lambda x: x.odds, default=measured[0])
-            text = f"The model looks where images show something: {_words(most, examined)}."
+            within = _within(most, t.min_odds)
+            text = f"No part draws the model surely beyond the limit: {_words(most, examined)}, {within}."
             margin = min(float(np.log(most.odds / t.min_odds)), 0.0)
             return self.outcome("passed", text, confidence=confidence_from(margin), evidence=evidence), None
         first = found[0]
@@ -135,7 +114,7 @@ class Attribution(BaseProbe):
             "issue",
             self._summary(first, looked[1], examined),
             severity=severity_of(first.odds, (t.min_odds * t.high_odds) ** 0.5, t.high_odds),
-            confidence=confidence_from(np.log(first.low_odds / t.min_odds)),
+            confidence=confidence_from(np.log(first.sure / t.min_odds)),
             evidence=evidence,
         ), first
 
@@ -147,7 +126,7 @@ class Attribution(BaseProbe):
             labels = looked.classes[usable]
             rows = {None: np.ones(len(labels), bool)} | {int(k): labels == k for k in np.unique(labels)}
             groups += [(part, k, share[own], area[own]) for k, own in rows.items() if own.sum() >= t.min_images]
-        return [_beyond(*group, t.significance / len(groups)) for group in groups]
+        return [compared(*group, t.significance / len(groups)) for group in groups]
 
     def _told(self, first: Beyond, looked: list[Looked], examined: Examined) -> list[Evidence]:
         source = f"{first.part}, {_of(first, examined)}"
@@ -157,7 +136,8 @@ class Attribution(BaseProbe):
                 value=first.odds,
                 unit="times",
                 source=f"{source}, training",
-                low=first.low_odds,
+                low=first.low,
+                high=first.high,
             ),
             *(
                 Evidence(name="attribution_share", value=share, unit="fraction", source=f"{source}, {one.split}")
@@ -172,9 +152,10 @@ class Attribution(BaseProbe):
         return float(own.mean()) if len(own) else None
 
     def _evidence(self, looked: Looked, rng: np.random.Generator) -> list[Evidence]:
-        items = [Evidence(name="images_covered", value=len(looked.images), unit="images", source=looked.split)]
-        for part, mask in looked.parts.items():
-            share, area, usable = looked.telling(part, self.thresholds.min_fall)
+        source = f"{looked.split}, {looked.grid} x {looked.grid} patches{looked.of}"
+        items = [Evidence(name="images_covered", value=len(looked.images), unit="images", source=source)]
+        for part in looked.parts:
+            share, area, _ = looked.telling(part, self.thresholds.min_fall)
             if len(share) < 3:
                 continue
             source = f"{part}, {looked.split}, {len(share)} images"
@@ -190,13 +171,6 @@ class Attribution(BaseProbe):
                 ),
                 Evidence(name="area_share", value=float(area.mean()), unit="fraction", source=source),
             ]
-            if looked.gradients is not None and len(by := shares(looked.gradients, mask)[usable]):
-                by = by[np.isfinite(by)]
-                low, high = mean_interval(by, rng)
-                mean = float(by.mean()) if len(by) else None
-                items.append(
-                    Evidence(name="gradient_share", value=mean, unit="fraction", source=source, low=low, high=high)
-                )
         return items
 
     def _summary(self, first: Beyond, val: Looked, examined: Examined) -> str:
@@ -205,31 +179,16 @@ class Attribution(BaseProbe):
         return f"The model looks aside: {_words(first, examined)}.{beside}"
 
 
-def _beyond(part: str, label: int | None, share: np.ndarray, area: np.ndarray, significance: float) -> Beyond:
-    mean, n = float(share.mean()), len(share)
-    error = max(float(share.std(ddof=1)), 0.02) / n**0.5
-    low = mean - student_quantile(n - 1, 1 - significance) * error
-    place = float(area.mean())
-    return Beyond(part, label, mean, place, _odds(mean) / _odds(place), _odds(low) / _odds(place))
-
-
-def _odds(share: float) -> float:
-    share = min(max(share, 1e-3), 1 - 1e-3)
-    return share / (1 - share)
-
-
 def _plan(ask: Asker, most: int) -> tuple[int, int]:
     """Patches along a side and images of each split that fit into the time; a coarser grid before fewer than 20."""
     for grid in GRIDS:
-        n = ask.affordable(2 * most * (grid * grid + 1)) // (2 * (grid * grid + 1))
+        n = ask.fitting(most, 2 * (grid * grid + 1), 8)
         if n >= min(20, most):
             break
-    return grid, min(max(n, 8), most)
+    return grid, n
 
 
-def _looked(
-    ask: Asker, examined: Examined, split: str, sample: Sample, rows: np.ndarray, grid: int, progress: Progress
-) -> Looked:
+def _looked(ask: Asker, split: str, sample: Sample, rows: np.ndarray, grid: int, of: str, progress: Progress) -> Looked:
     images = sample.images[rows]
     classes = sample.probabilities[rows].argmax(axis=1)
     before = ask(images)[np.arange(len(rows)), classes]
@@ -238,14 +197,13 @@ def _looked(
         progress(done / len(rows), f"{done} of {len(rows)} {split} images covered")
 
     maps = occlusion_maps(ask, images, classes, before, grid, told)
-    gradients = examined.attribute(images, classes) if examined.attribute else None
     whole = np.ones((len(rows), 1, 1), bool)
     parts = {
         "corners": corners(images.shape[1:3]) & whole,
         "rim": rim(images.shape[1:3]) & whole,
         "background": backgrounds(images),
     }
-    return Looked(split, images, classes, maps, parts, gradients)
+    return Looked(split, images, classes, maps, parts, grid, of)
 
 
 def _half(progress: Progress, number: int) -> Progress:
@@ -263,6 +221,13 @@ def _words(beyond: Beyond, examined: Examined) -> str:
         f"{percent(beyond.share)} of what decides the class lies in the {beyond.part} of {whose}, which {verb} "
         f"{percent(beyond.area)} of the area"
     )
+
+
+def _within(beyond: Beyond, limit: float) -> str:
+    odds = f"odds of {beyond.odds:.2g} over those of the area"
+    if beyond.odds <= limit:
+        return f"{odds}, within the limit of {limit:g}"
+    return f"{odds}, which so few images cannot tell from the limit of {limit:g}"
 
 
 def _picture(looked: list[Looked], beyond: Beyond | None, examined: Examined, code: str) -> Picture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from copilot.core.findings import Outcome, Picture
 Predict = Callable[[np.ndarray], np.ndarray]
 Attribute = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Progress = Callable[[float, str], None]
+Certainty = Literal["probabilities", "confidence", "classes"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Sample:
     predictions were given. ``labels`` is int64 of shape (n,), an index into the class names of `Examined`.
     ``probabilities`` is
     float64 of shape (n, classes), rows sum to 1. ``names`` are cleaned for showing. ``total`` counts the images of the
-    whole split, of which these are a random sample.
+    whole split, of which these are a random sample. ``certainty`` is what ``probabilities`` were made from: the model's
+    own, or the predicted class with its confidence, or that class alone, which then looks certain without being so.
     """
 
     images: np.ndarray | None
@@ -32,6 +34,7 @@ class Sample:
     names: tuple[str, ...]
     probabilities: np.ndarray
     total: int
+    certainty: Certainty = "probabilities"
 
     def __len__(self) -> int:
         return len(self.labels)

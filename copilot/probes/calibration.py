@@ -14,7 +14,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Evidence, Picture
 from copilot.core.statistics import wilson_interval
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress, Sample
-from copilot.probes.samples import cannot_judge, class_word, number, unknown_classes
+from copilot.probes.samples import cannot_judge, class_word, number, only_guesses, unknown_certainty, unknown_classes
 from copilot.probes.sheets import MOST_IMAGES, contact_sheet
 
 _BINS, _BIN_IMAGES, _DRAWS = 15, 20, 200
@@ -71,6 +71,7 @@ class Calibration(BaseProbe):
     When it is wrong: Label smoothing, mixup and focal loss make models less sure on purpose and hide it. Wrong labels
     in validation look like over-confidence. A temperature that was fitted on these very images makes validation look
     calibrated. Training images that the model was augmented with in other forms are a little harder than these.
+    Predictions that hold only classes are not judged; of those with a confidence, losses and temperature are left out.
     """
 
     code = "OVF302"
@@ -82,6 +83,10 @@ class Calibration(BaseProbe):
     def probe(self, examined: Examined, progress: Progress) -> Probed:
         if why := cannot_judge(examined):
             return Probed(self.outcome("not_applicable", why))
+        if why := only_guesses(examined):
+            return Probed(self.outcome("not_applicable", why))
+        if why := unknown_certainty(examined, ("probabilities", "confidence")):
+            return Probed(self.outcome("not_applicable", why))
         if examined.val.probabilities.shape[1] == 1:
             return Probed(self.outcome("not_applicable", "The model knows one class: it is always sure of it."))
         train, val = _split(examined.train), _split(examined.val)
@@ -90,9 +95,10 @@ class Calibration(BaseProbe):
         issue = high_enough and _surely_more(val, train)
         unknown, unknown_words = unknown_classes(examined)
         progress(0.3, "temperature")
-        temperature, cooled = best_temperature(examined.val, unknown)
+        whole = not unknown_certainty(examined)  # of a confidence alone, losses and what would lower them are made up
+        temperature, cooled = best_temperature(examined.val, unknown) if whole else (None, math.nan)
         progress(0.6, "calibration error")
-        evidence = self._evidence(examined, train, val, temperature, cooled)
+        evidence = self._evidence(examined, train, val, temperature, cooled, whole)
         words = (self._words(train, val, issue, high_enough), _mending(val, temperature, cooled), unknown_words)
         outcome = self.outcome(
             "issue" if issue else "passed",
@@ -118,7 +124,7 @@ class Calibration(BaseProbe):
         return f"{on_val}: {points} too sure, within {limit}; {on_train}."
 
     def _evidence(
-        self, examined: Examined, train: _Split, val: _Split, temperature: float | None, cooled: float
+        self, examined: Examined, train: _Split, val: _Split, temperature: float | None, cooled: float, whole: bool
     ) -> list[Evidence]:
         error, chance, unbiased = calibration_errors(examined.val, examined.seed)
         made = [
@@ -129,6 +135,13 @@ class Calibration(BaseProbe):
             number(self.name, "calibration_error", error, "fraction"),
             number(self.name, "calibration_error_by_chance", chance, "fraction"),
             number(self.name, "calibration_error_unbiased", unbiased, "fraction"),
+        ]
+        if whole:
+            made += self._losses(train, val, temperature, cooled)
+        return made
+
+    def _losses(self, train: _Split, val: _Split, temperature: float | None, cooled: float) -> list[Evidence]:
+        made = [
             number(self.name, "train_nll", train.nll, "nats"),
             number(self.name, "val_nll", val.nll, "nats"),
         ]

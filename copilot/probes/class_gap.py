@@ -14,7 +14,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Evidence, Severity
 from copilot.core.statistics import difference_interval, wilson_interval
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress
-from copilot.probes.samples import cannot_judge, class_word, number, unknown_classes
+from copilot.probes.samples import cannot_judge, class_name, class_word, number, only_guesses, unknown_classes
 
 _TOLD = 5  # classes that evidence and summary name at most
 
@@ -57,7 +57,8 @@ class ClassGap(BaseProbe):
     and class by class. An accuracy comes with Wilson's 95 % interval, a gap with Newcombe's. A gap counts when it is
     beyond its limit and the lower end of its interval is beyond a smaller one (`sure_gap`). A class counts only if,
     besides, Fisher's exact test finds its gap with Holm's correction for the number of classes, and if it has
-    `class_images` images in each split. Classes without validation images are named: nothing is known of them.
+    `class_images` images in each split; of classes that do not count no gap is told, since the widest of many is
+    wide by chance. Classes without validation images are named: nothing is known of them.
 
     Why it matters: A mean hides which classes were learned by heart. Those need more images, or more varied ones; the
     others do not. Curves that were logged while training ran have dropout, augmentation and a moving model in their
@@ -82,6 +83,9 @@ class ClassGap(BaseProbe):
         if why := cannot_judge(examined):
             return Probed(self.outcome("not_applicable", why))
         whole, classes = _whole(examined), self._classes(examined)
+        if why := only_guesses(examined):
+            evidence = self._evidence(examined, whole, [])
+            return Probed(self.outcome("issue", why, severity="high", confidence=0.9, evidence=evidence))
         sure = [item for item in classes if self._class_counts(item)]
         counts = whole.gap >= self.thresholds.gap and whole.interval[0] > self.thresholds.sure_gap
         text = " ".join(
@@ -100,7 +104,7 @@ class ClassGap(BaseProbe):
             text,
             severity=self._severity(whole, counts, sure),
             confidence=self._confidence(whole, counts, sure),
-            evidence=self._evidence(examined, whole, sure or classes[:1]),
+            evidence=self._evidence(examined, whole, sure),
         )
         return Probed(outcome)
 
@@ -142,8 +146,8 @@ class ClassGap(BaseProbe):
         if not counts and whole.gap >= self.thresholds.gap:
             verdict = "which so few images cannot tell from none"
         return (
-            f"Accuracy is {percent(whole.train, 1)} on {whole.n_train} training images and {percent(whole.val, 1)} on "
-            f"{whole.n_val} validation images: a gap of {whole.gap * 100:.1f} points ({low} to {high}), {verdict}."
+            f"Accuracy is {percent(whole.train, 1)} on {whole.n_train:,} training images and {percent(whole.val, 1)} "
+            f"on {whole.n_val:,} validation images: a gap of {whole.gap * 100:.1f} points ({low} to {high}), {verdict}."
         )
 
     @staticmethod
@@ -166,7 +170,7 @@ class ClassGap(BaseProbe):
             number(self.name, "train_images", whole.n_train, "images"),
             number(self.name, "val_images", whole.n_val, "images"),
             *(
-                number(self.name, "class_gap", i.gap, "fraction", i.interval, class_word(examined, i.index))
+                number(self.name, "class_gap", i.gap, "fraction", i.interval, class_name(examined, i.index))
                 for i in classes[:_TOLD]
             ),
             number(self.name, "classes_missing", len(_unseen(examined)), "classes"),

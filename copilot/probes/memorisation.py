@@ -14,7 +14,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Picture
 from copilot.core.statistics import wilson_interval
 from copilot.probes.base import BaseProbe, Examined, Predict, Probed, Progress, Sample
-from copilot.probes.samples import cannot_judge, class_word, number, unknown_classes
+from copilot.probes.samples import cannot_judge, class_word, number, unknown_certainty, unknown_classes
 from copilot.probes.sheets import contact_sheet
 
 _Z = 1.96
@@ -77,7 +77,8 @@ class Memorisation(BaseProbe):
     When it is wrong: Validation images from another source have higher losses without any memorising. Near-duplicates
     across the splits hide it. The loss is a weak sign: attacks with reference models (N. Carlini et al.,
     arXiv:2112.03570) find members where this area is near 0.5, so that a pass is no proof of privacy. The images
-    shown are likely, not proven: an image at the edge of its class falls with a small move too.
+    shown are likely, not proven: an image at the edge of its class falls with a small move too. Predictions that hold
+    only classes, or only the confidence in one, have no losses and are not judged.
     """
 
     code = "OVF303"
@@ -88,6 +89,8 @@ class Memorisation(BaseProbe):
 
     def probe(self, examined: Examined, progress: Progress) -> Probed:
         if why := cannot_judge(examined):
+            return Probed(self.outcome("not_applicable", why))
+        if why := unknown_certainty(examined):
             return Probed(self.outcome("not_applicable", why))
         found = separation(examined.train, examined.val)
         if found is None:
@@ -120,6 +123,11 @@ class Memorisation(BaseProbe):
         limit = f"{self.thresholds.sure * 100:g} %"
         if found.low > 0.5:
             return f"{told}: more than the 50 % of a model that treats both alike, but not surely above {limit}."
+        if found.high < 0.5:
+            return (
+                f"{told}: less than the 50 % of a model that treats both alike, so that training images are the harder "
+                "ones. That is no memorisation; wrong labels, or heavy augmentation that these images have too, do it."
+            )
         return f"{told}: not to be told from the 50 % of a model that treats both alike."
 
 

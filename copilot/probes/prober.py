@@ -9,6 +9,7 @@ from copilot.core.detector import muted
 from copilot.core.findings import Outcome, State
 from copilot.errors import CopilotError
 from copilot.probes.base import Examined, Probe, Probed, Progress
+from copilot.probes.samples import only_guesses
 from copilot.utils.validators import clean_text
 
 _LACKING = {
@@ -56,6 +57,8 @@ def _run(examined: Examined | None, probe: Probe, ignore: Mapping[str, str], pro
         )
     if probe.needs != "predictions" and getattr(examined, probe.needs) is None:
         return Probed(_without_numbers(probe, "not_applicable", _LACKING[probe.needs]))
+    if probe.needs == "predict" and (why := only_guesses(examined)):
+        return Probed(_without_numbers(probe, "not_applicable", why))
     try:
         return probe.probe(examined, progress)
     except CopilotError as error:

@@ -26,7 +26,7 @@ class RobustnessThresholds(Thresholds):
     fragile_loss: float = Field(0.333, gt=0, lt=1, description="Loss by which a corruption is said to break the model.")
     min_known: float = Field(0.1, gt=0, lt=1, description="Accuracy above guessing below which nothing can be lost.")
     max_images: int = Field(400, ge=30, description="Validation images that are corrupted, at most.")
-    budget_s: float = Field(120.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
+    budget_s: float = Field(180.0, gt=0, description="Seconds that the probe may take; fewer images are asked if less.")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,19 @@ class Falls:
     before: np.ndarray
     known: float
     strengths: tuple[int, ...]
+    wanted: int  # images that were to be asked about; more than n where the budget cut them
+
+    @property
+    def each(self) -> str:
+        """Of what the numbers are, for their sources: the images, and of how many where time cut them."""
+        n = len(self.before)
+        return f"validation, {n} images" if n == self.wanted else f"validation, {n} of {self.wanted} images"
+
+    @property
+    def strengths_told(self) -> str:
+        if self.strengths == STRENGTHS:
+            return f"strengths {STRENGTHS[0]} to {STRENGTHS[-1]}"
+        return f"strengths {', '.join(map(str, self.strengths[:-1]))} and {self.strengths[-1]}"
 
     @property
     def losses(self) -> np.ndarray:
@@ -56,9 +69,11 @@ class Robustness(BaseProbe):
     A sample of the validation images is changed by Gaussian noise, blur, brightness, contrast, JPEG compression, small
     shifts and small rotations in five strengths each, and the model is asked again. The loss is what accuracy falls,
     as a share of the accuracy above that of naming the most frequent class. It counts when the mean loss over all
-    corruptions at strengths 1 and 2 is beyond `mild_loss`, or when one corruption costs a third at those strengths,
-    each with the lower end of its interval beyond half of the limit. Intervals are bootstrapped over images, each
-    compared with itself. For each corruption the first strength is told at which a third is lost.
+    corruptions at strengths 1 and 2 is beyond `mild_loss`, or when one corruption costs `fragile_loss` at those
+    strengths, each with the lower end of its interval beyond half of the limit. Intervals are bootstrapped over
+    images, each compared with itself. For each corruption the first strength is told at which `fragile_loss` is lost.
+    Where the model is too slow for `budget_s`, fewer images and then strengths 1, 2 and 4 alone are asked about; the
+    summary and the sources then say so.
 
     Why it matters: Validation images that were taken, cut and compressed like the training images hide a model that
     has learned these very pixels. The next camera, a phone's compression or a shift by two pixels shows it.
@@ -88,7 +103,8 @@ class Robustness(BaseProbe):
         rng = np.random.default_rng([examined.seed, 306])
         ask = Asker(examined.predict, t.budget_s)
         ask.warm_up(val.images)
-        chosen, strengths = _plan(ask, some(val, t.max_images, rng), rng)
+        wanted = some(val, t.max_images, rng)
+        chosen, strengths = _plan(ask, wanted, rng)
         images, labels = val.images[chosen], val.labels[chosen]
         before = ask(images).argmax(axis=1) == labels
         known = float(before.mean() - np.bincount(labels).max() / len(labels))
@@ -96,7 +112,7 @@ class Robustness(BaseProbe):
             text = f"The model is right on {percent(before.mean())} of {len(chosen)} images: too little to lose any."
             return Probed(self.outcome("not_applicable", text))
         right = _asked(ask, images, labels, strengths, examined.seed, progress)
-        falls = Falls(right, before, known, strengths)
+        falls = Falls(right, before, known, strengths, len(wanted))
         outcome = self._judged(falls, rng)
         return Probed(outcome, (_picture(falls, images, examined.seed, self.code),) if outcome.state == "issue" else ())
 
@@ -108,7 +124,7 @@ class Robustness(BaseProbe):
         breaking = [i for i in np.argsort(-by_name) if by_name[i] >= t.fragile_loss and lows[i] >= t.fragile_loss / 2]
         evidence = self._evidence(falls, rng)
         worst = [names[i] for i in (breaking or np.argsort(-by_name)[:1])]
-        text = _summary(falls, loss, worst, [by_name[names.index(name)] for name in worst])
+        text = _summary(falls, loss, worst, [by_name[names.index(name)] for name in worst]) + self._cut(falls)
         wide = loss >= t.mild_loss and low >= t.mild_loss / 2
         margin = max(loss / t.mild_loss, by_name.max() / t.fragile_loss, 1e-3)
         if not wide and not breaking:
@@ -119,10 +135,10 @@ class Robustness(BaseProbe):
         )
 
     def _evidence(self, falls: Falls, rng: np.random.Generator) -> list[Evidence]:
-        n, each = len(falls.before), f"validation, {len(falls.before)} images"
+        n, each = len(falls.before), falls.each
         mean = falls.right.mean(axis=(0, 1))
         items = [
-            _number("mean_corruption_accuracy", mean, each, rng),
+            _number("mean_corruption_accuracy", mean, f"{each}, {falls.strengths_told}", rng),
             _number("mild_loss", falls.mild.mean(axis=0), each, rng),
             _number("accuracy_before", falls.before.astype(float), each, rng),
             Evidence(name="images_corrupted", value=n, unit="images", source="validation"),
@@ -132,20 +148,26 @@ class Robustness(BaseProbe):
             items.append(_number("accuracy_fall", fall, f"{name}, {each}", rng))
             lost = [s for s, loss in zip(falls.strengths, losses, strict=True) if loss >= self.thresholds.fragile_loss]
             if lost:
-                items.append(
-                    Evidence(name="breaks_at_strength", value=lost[0], unit="strength of 5", source=f"{name}, {each}")
-                )
+                source = f"{name}, loss of {percent(self.thresholds.fragile_loss)}, {each}"
+                items.append(Evidence(name="breaks_at_strength", value=lost[0], unit="strength of 5", source=source))
         return items
+
+    def _cut(self, falls: Falls) -> str:
+        """What the budget left out, in a sentence; empty where it allowed all."""
+        n = len(falls.before)
+        if n == falls.wanted and falls.strengths == STRENGTHS:
+            return ""
+        images = f"{n} of {falls.wanted} images"
+        return f" The {self.thresholds.budget_s:g} s of `budget_s` allowed {images} at {falls.strengths_told}."
 
 
 def _plan(ask: Asker, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, ...]]:
     """Which images and strengths fit into the time: fewer images first, down to 60, then strengths 1, 2 and 4 alone."""
     for strengths in (STRENGTHS, (1, 2, 4)):
-        calls = len(CORRUPTIONS) * len(strengths) + 1
-        n = ask.affordable(calls * len(rows)) // calls
+        n = ask.fitting(len(rows), len(CORRUPTIONS) * len(strengths) + 1)
         if n >= min(60, len(rows)):
             break
-    return np.sort(rng.permutation(rows)[: max(n, 10)]), strengths
+    return np.sort(rng.permutation(rows)[:n]), strengths
 
 
 def _asked(
@@ -178,8 +200,8 @@ def _summary(falls: Falls, loss: float, worst: list[str], losses: list[float]) -
     told = " and ".join(f"{name} {percent(value)}" for name, value in list(zip(worst, losses, strict=True))[:3])
     return (
         f"Accuracy is {percent(falls.before.mean(), 1)} on {len(falls.before)} validation images and "
-        f"{percent(falls.right.mean(), 1)} on the mean over their corruptions. Mild ones (strengths 1 and 2) cost "
-        f"{percent(loss)} of what the model knew; the worst: {told}."
+        f"{percent(falls.right.mean(), 1)} on the mean over their corruptions ({falls.strengths_told}). Mild ones "
+        f"(strengths 1 and 2) cost {percent(loss)} of what the model knew; the worst: {told}."
     )
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
+
 import numpy as np
 
 from copilot.core.findings import Evidence
+from copilot.core.statistics import wilson_interval
 from copilot.errors import InputError
-from copilot.probes.base import Examined, Sample
+from copilot.probes.base import Certainty, Examined, Sample
 from copilot.utils.validators import clean_text
 
+_UNKNOWN: dict[Certainty, str] = {
+    "classes": "Only the predicted classes were given: nothing is known of how sure the model is of them.",
+    "confidence": "Only the confidence in the predicted class was given: the losses of the labels are not known.",
+}
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_GUESS = 1.5  # times the share that a guess among the classes gets right
 _FEWEST = 30  # images of a split below which no interval says anything
 
 
@@ -29,6 +39,31 @@ def cannot_judge(examined: Examined, fewest: int = _FEWEST) -> str:
             "The model gives different numbers of classes on training and on validation.",
             "Predict both splits with one model.",
         )
+    return ""
+
+
+def only_guesses(examined: Examined) -> str:
+    """Whether the model is right on its training images no more often than a guess would be, in a sentence; else empty.
+
+    A network that was trained on these images knows some of them: so classes are in another order, or images are
+    prepared otherwise, and what else is measured speaks of that.
+    """
+    classes = len(np.unique(examined.train.labels))
+    right, n = float(examined.train.correct.mean()), len(examined.train)
+    if classes < 2 or wilson_interval(right, n)[1] > _GUESS / classes:
+        return ""
+    return (
+        f"The model is right on {right * 100:.1f} % of its training images, as a guess would be: its classes are in "
+        "another order than the images', the images are prepared otherwise than in training, or it was trained on "
+        "others."
+    )
+
+
+def unknown_certainty(examined: Examined, enough: Container[Certainty] = ("probabilities",)) -> str:
+    """Why the probabilities say too little of how sure the model is, in a sentence; empty where they say enough."""
+    for sample in (examined.train, examined.val):
+        if sample.certainty not in enough:
+            return _UNKNOWN[sample.certainty]
     return ""
 
 
@@ -53,11 +88,16 @@ def _check(split: str, sample: Sample) -> None:
         raise InputError(f"Some {split} labels are negative.", "Labels count from 0, in the order of the class names.")
 
 
-def class_word(examined: Examined, index: int, limit: int = 40) -> str:
-    """The name of a class as people may read it: one line, cut; its number where it has no name."""
+def class_name(examined: Examined, index: int, limit: int = 40) -> str:
+    """The name of a class on one line, cut; its number where it has no name."""
     names = examined.class_names
-    name = clean_text(names[index], limit) if 0 <= index < len(names) else ""
-    return name or f"class {index}"
+    return (clean_text(names[index], limit) if 0 <= index < len(names) else "") or str(index)
+
+
+def class_word(examined: Examined, index: int, limit: int = 40) -> str:
+    """The name of a class as it stands in a sentence: ``class 8`` where the name is a bare number."""
+    name = class_name(examined, index, limit)
+    return f"class {name}" if _NUMBER.fullmatch(name) else name
 
 
 def unknown_classes(examined: Examined) -> tuple[np.ndarray, str]:

@@ -12,6 +12,7 @@ from copilot.core.checks.base import Thresholds, confidence_from, percent, sever
 from copilot.core.findings import Evidence, Outcome, Picture
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress, Steps
 from copilot.probes.patches import FEW, Place
+from copilot.probes.samples import class_name
 from copilot.probes.sheets import contact_sheet
 from copilot.probes.transplants import Effect, Search, usable
 
@@ -41,8 +42,9 @@ class Shortcut(BaseProbe):
     others in training more than it does in validation. Corners and edges are always added. Then the model decides. At
     each place, patches of training images of the class are put into validation images of other classes, at the same
     place; and so are patches of validation images of the class. The effect is how much more the training patches raise
-    the probability of the class. The best places of a trial on one half of the images are proved on the other half,
-    with a paired test over donors, corrected for their number (Holm), and against patches of random places.
+    the probability of the class. Places are chosen, sized and tried on one half of the images of both splits,
+    and the best are proved on the other halves, with a paired test over donors, corrected for their number (Holm), and
+    against patches of random places.
 
     Why it matters: A model that reads a hospital's tag, a watermark or a timestamp is right on its training images for
     a reason that does not hold elsewhere. Its training score is then worth nothing, and no augmentation or smaller
@@ -56,8 +58,9 @@ class Shortcut(BaseProbe):
     When it is wrong: A mark that lies elsewhere in each image, covers the whole image (a tint, a frame of all edges)
     or is larger than a fifth of a side is not searched for; nor is one that validation images carry just as much,
     since then nothing of training alone is learned. Classes with fewer than twelve training or six validation images
-    in the sample are left out. A mark in few images of a class, or one that the model uses only together with the
-    object, raises the probability too little. Where validation images come from another source, an object's part
+    in the sample, or with fewer than six images of other classes, are left out. A mark in few images of a class, or
+    one that the model uses only together with the object, raises the probability too little. Where validation images
+    come from another source, an object's part
     that is always at one place may differ so much that it looks like a mark.
     """
 
@@ -73,7 +76,10 @@ class Shortcut(BaseProbe):
             return Probed(self.outcome("not_applicable", "The images of both splits are needed."))
         labels = usable(train, val, min(len(examined.class_names), val.probabilities.shape[1]))
         if not len(labels) or min(train.images.shape[1:3]) < 8:
-            few = f"No class has {2 * FEW} training and {FEW} validation images of 8 pixels or more in the sample."
+            few = (
+                f"No class has {2 * FEW} training and {FEW} validation images of 8 pixels or more in the sample, "
+                f"with {FEW} of other classes beside."
+            )
             return Probed(self.outcome("not_applicable", few))
         rng = np.random.default_rng([examined.seed, 305])
         return self._judged(Search(examined, labels, rng, t.max_images_asked, t.budget_s, t.max_screened), progress)
@@ -84,19 +90,20 @@ class Shortcut(BaseProbe):
         steps = Steps(progress, len(places) + search.plan.finalists + search.plan.controls)
         found, controls = search.proved(search.tried(places, steps), steps)
         confirmed, counts = self._confirmed(found, controls), _counts(search, len(places), controls)
+        cut = _cut(search, self.thresholds.budget_s)
         if not confirmed:
-            return Probed(self._passed(max(found, key=lambda effect: effect.mean), search, len(places), counts))
+            return Probed(self._passed(max(found, key=lambda effect: effect.mean), search, len(places), counts, cut))
         severity = severity_of(confirmed[0].mean, self.thresholds.high_effect / 2, self.thresholds.high_effect)
         outcome = self.outcome(
             "issue",
-            _summary(confirmed, search),
+            _summary(confirmed, search) + cut,
             severity=severity,
             confidence=confidence_from(np.log(confirmed[0].mean / self.thresholds.min_effect)),
             evidence=[item for effect in confirmed for item in _evidence(effect, search)] + counts,
         )
         return Probed(outcome, (self._picture(confirmed[0], search),))
 
-    def _passed(self, best: Effect, search: Search, places: int, counts: list[Evidence]) -> Outcome:
+    def _passed(self, best: Effect, search: Search, places: int, counts: list[Evidence], cut: str) -> Outcome:
         low, high = best.interval
         strongest = _told(best, search, "strongest_effect", best.mean, "fraction", low=low, high=high)
         text, evidence = _nothing(best, search, places), [strongest, *counts]
@@ -104,7 +111,7 @@ class Shortcut(BaseProbe):
         if unused := self._unused(search):
             place, score = unused
             text += (
-                f" Yet training images of {search.class_name(place)} look different from validation images at the "
+                f" Yet training images of {search.class_word(place)} look different from validation images at the "
                 f"{search.words(place)} ({score:.0f} standard errors): the model does not go by it, look at them."
             )
             evidence.append(
@@ -112,10 +119,10 @@ class Shortcut(BaseProbe):
                     name="unused_difference",
                     value=score,
                     unit="standard errors",
-                    source=f"{search.class_name(place)}, {search.words(place)}, x {place.x}, y {place.y}",
+                    source=f"{search.class_word(place)}, {search.words(place)}, x {place.x}, y {place.y}",
                 )
             )
-        return self.outcome("passed", text, confidence=confidence_from(max(margin, 0.0)), evidence=evidence)
+        return self.outcome("passed", text + cut, confidence=confidence_from(max(margin, 0.0)), evidence=evidence)
 
     def _unused(self, search: Search) -> tuple[Place, float] | None:
         """The place where a class stands out in the training images of both halves, though the model ignores it."""
@@ -140,7 +147,7 @@ class Shortcut(BaseProbe):
     def _picture(self, effect: Effect, search: Search) -> Picture:
         """Training images with the place framed, then a validation image before and after the transplant."""
         examined, place = search.examined, effect.place
-        shown, name = search.carrying(place)[1][:6], search.class_name(place)
+        shown, name = search.carrying(place)[1][:6], search.class_word(place)
         receiver = search.receivers(place.label, 1)
         changed = search.transplanted(place, examined.train.images[shown[:5]], np.repeat(receiver, len(shown[:5])))
         below = np.concatenate([examined.val.images[receiver], changed])
@@ -172,7 +179,7 @@ def _framed(image: np.ndarray, place: Place) -> np.ndarray:
 def _told(effect: Effect, search: Search, name: str, value: float | str, unit: str = "", **bounds: float) -> Evidence:
     place = effect.place
     return Evidence(
-        name=name, value=value, unit=unit, source=f"{search.class_name(place)}, {search.words(place)}", **bounds
+        name=name, value=value, unit=unit, source=f"{search.class_word(place)}, {search.words(place)}", **bounds
     )
 
 
@@ -184,7 +191,7 @@ def _evidence(effect: Effect, search: Search) -> list[Evidence]:
         _told(effect, search, "probability_with_training_patch", effect.by_train, "fraction"),
         _told(effect, search, "probability_with_validation_patch", effect.by_val, "fraction"),
         _told(effect, search, "training_images_carrying_it", search.carrying(place)[0], "fraction"),
-        _told(effect, search, "shortcut_class", search.class_name(place)),
+        _told(effect, search, "shortcut_class", class_name(search.examined, place.label)),
         _told(effect, search, "shortcut_place", search.words(place)),
         _told(effect, search, "shortcut_left", left, "pixels"),
         _told(effect, search, "shortcut_top", top, "pixels"),
@@ -193,11 +200,24 @@ def _evidence(effect: Effect, search: Search) -> list[Evidence]:
     ]
 
 
+def _cut(search: Search, budget_s: float) -> str:
+    """What the budget left out, in a sentence; empty where it allowed the plan that was wanted."""
+    if search.plan == search.wanted:
+        return ""
+    return (
+        f" The {budget_s:g} s of `budget_s` allowed about {search.plan.images} changed images "
+        f"of {search.wanted.images}: fewer places and fewer images a place."
+    )
+
+
 def _counts(search: Search, places: int, controls: Sequence[Effect]) -> list[Evidence]:
     largest = max((control.mean for control in controls), default=float("nan"))
+    cut = search.plan != search.wanted
+    of = f", of about {search.wanted.images}" if cut else ""
+    source = "training and validation images" + (", fewer than planned" if cut else "")
     return [
-        Evidence(name="places_tried", value=places, unit="places", source="training and validation images"),
-        Evidence(name="images_asked", value=search.ask.images, unit="images", source="changed validation images"),
+        Evidence(name="places_tried", value=places, unit="places", source=source),
+        Evidence(name="images_asked", value=search.ask.images, unit="images", source=f"changed validation images{of}"),
         Evidence(name="largest_effect_at_random", value=largest, unit="fraction", source="patches of random places"),
     ]
 
@@ -206,7 +226,7 @@ def _nothing(best: Effect, search: Search, places: int) -> str:
     low, high = best.interval
     return (
         f"The model goes by no small mark that was found: of {places} places tried, the strongest "
-        f"({search.words(best.place)}, class {search.class_name(best.place)}) raises its class by "
+        f"({search.words(best.place)}, for {search.class_word(best.place)}) raises its class by "
         f"{best.mean * 100:.1f} points ({low * 100:.1f} to {high * 100:.1f}), on {search.ask.images} changed images."
     )
 
@@ -219,7 +239,7 @@ def _summary(confirmed: Sequence[Effect], search: Search) -> str:
     also = f" Marks of {others} other class{'es' if others > 1 else ''} do so too." if others else ""
     return (
         f"The model goes by a mark of about {width} x {height} pixels in the {search.words(place)} of training images "
-        f"of {search.class_name(place)}: put into validation images of other classes, it raises "
+        f"of {search.class_word(place)}: put into validation images of other classes, it raises "
         f"the class from {percent(first.by_val)} to {percent(first.by_train)}, {low * 100:.0f} to {high * 100:.0f} "
         f"points more than the same patch of validation images does.{also}"
     )

@@ -89,15 +89,17 @@ class Search:
         self.ask = Asker(examined.predict, budget_s)
         self.ask.warm_up(examined.val.images)
         afford = self.ask.affordable(most_asked)
-        self.plan = next((plan for plan in PLANS if plan.images <= afford), PLANS[-1])
+        self.wanted, self.plan = (
+            next((plan for plan in PLANS if plan.images <= limit), PLANS[-1]) for limit in (most_asked, afford)
+        )
         self.labels = labels
         self.suspected: list[Place] = []
 
     def places(self) -> list[Place]:
-        """The suspects of the first half, and the corners of the classes that are most suspect."""
+        """The suspects of the first halves, and the corners of the classes that are most suspect."""
         train, val = self.examined.train, self.examined.val
         most = min(self.most_screened, max(SCREENED_PIXELS // val.images[0, ..., 0].size, 100))
-        rows, others = self.rng.permutation(self.halves[0][0])[:most], self.rng.permutation(len(val))[:most]
+        rows, others = (self.rng.permutation(halves[0])[:most] for halves in self.halves)
         found = suspects(
             train.images[rows],
             train.labels[rows],
@@ -116,7 +118,7 @@ class Search:
     def _whole(self, place: Place) -> Place:
         """The place with what differs around it: a suspect may be a part of a mark, and a part says less."""
         shape = self.examined.train.images.shape[1:3]
-        left, top, width, height = self.extent(place.grown(shape).grown(shape), self.halves[0][0])
+        left, top, width, height = self.extent(place.grown(shape).grown(shape), 0)
         if (size := max(width, height)) > sizes_for(shape)[-1]:
             return place.grown(shape)
         return Place(place.label, top, left, size, place.score, place.feature).grown(shape)
@@ -188,20 +190,20 @@ class Search:
         images[:, rows, columns] = donors[:, rows, columns]
         return images
 
-    def class_name(self, place: Place) -> str:
+    def class_word(self, place: Place) -> str:
         return class_word(self.examined, place.label)
 
     def words(self, place: Place) -> str:
         return place_in_words(place.y + place.size / 2, place.x + place.size / 2, self.examined.train.images.shape[1:3])
 
-    def extent(self, place: Place, rows: np.ndarray | None = None) -> tuple[int, int, int, int]:
+    def extent(self, place: Place, half: int | None = None) -> tuple[int, int, int, int]:
         """Left, top, width and height in pixels of where training patches of the class differ from validation ones.
 
-        ``rows`` are the training images that are looked at, by default all.
+        ``half`` is that of both splits which is looked at, by default both halves.
         """
         train, val, window = self.examined.train, self.examined.val, (slice(None), *place.window)
-        rows = np.arange(len(train)) if rows is None else rows
-        own = rows[train.labels[rows] == place.label], np.flatnonzero(val.labels == place.label)
+        rows = [np.concatenate(halves) if half is None else halves[half] for halves in self.halves]
+        own = [r[s.labels[r] == place.label] for s, r in zip((train, val), rows, strict=True)]
         means = [s.images[chosen][window].mean(axis=0) for s, chosen in zip((train, val), own, strict=True)]
         differs = np.abs(means[0] - means[1]).max(axis=2)
         ys, xs = np.nonzero(differs >= differs.max() / 2)
@@ -224,7 +226,7 @@ class Search:
         return float(np.clip(share, 0, 1)), own[np.argsort(-shown[own], kind="stable")]
 
     def confirmed_score(self, place: Place) -> float:
-        """How many standard errors the class stands out at a place, on the half that the search did not see."""
+        """How many standard errors the class stands out at a place, on the halves that the search did not see."""
         h, w = self.examined.train.images.shape[1:3]
         margin = max(1, place.size // 2)
         top, left = max(place.y - margin, 0), max(place.x - margin, 0)
@@ -234,10 +236,7 @@ class Search:
             slice(left, min(place.x + place.size + margin, w)),
         )
         values, labels = [], []
-        for sample, rows in (
-            (self.examined.train, self.halves[0][1]),
-            (self.examined.val, np.arange(len(self.examined.val))),
-        ):
+        for sample, rows in ((self.examined.train, self.halves[0][1]), (self.examined.val, self.halves[1][1])):
             look, stride = looks(sample.images[rows][window], place.size)
             values.append(look[place.feature, :, (place.y - top) // stride, (place.x - left) // stride][:, None])
             labels.append(sample.labels[rows])
@@ -254,9 +253,12 @@ def _crops(images: np.ndarray, place: Place) -> np.ndarray:
 
 
 def usable(train: Sample, val: Sample, classes: int) -> np.ndarray:
-    """Classes that the model knows with images enough in each half, at most forty, the most frequent first."""
+    """Classes that the model knows with images enough in each half, at most forty, the most frequent first.
+
+    Of others there must be enough too: in each half of validation some must be left to put patches into.
+    """
     n, k = (np.bincount(s.labels, minlength=classes)[:classes] for s in (train, val))
-    enough = np.flatnonzero((n >= 2 * FEW) & (k >= FEW) & (k < len(val)))
+    enough = np.flatnonzero((n >= 2 * FEW) & (k >= FEW) & (len(train) - n >= FEW) & (len(val) - k >= FEW))
     return enough[np.argsort(-n[enough], kind="stable")][:40]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from copilot.core.checks.base import Thresholds
-from copilot.core.findings import Outcome
+from copilot.core.findings import Evidence, Outcome
 from copilot.probes.base import BaseProbe, Examined, Probed, Progress
 from copilot.probes.samples import number
 from copilot.utils.validators import clean_text
@@ -47,7 +47,8 @@ class WeightSpectra(BaseProbe):
     """Some layers have weight spectra with tails as heavy as over-training leaves them.
 
     WeightWatcher fits a power law to the largest eigenvalues of each layer's correlation matrix. An exponent alpha
-    from 2 to 6 is usual for trained layers; below 2 the layer is called over-trained, above 6 under-trained. Layers
+    from 2 to 6 is usual for trained layers; below `over_trained` the layer is called over-trained, above
+    `under_trained` under-trained. Layers
     with few eigenvalues and very large ones are left out. An issue is a share of over-trained layers from `share` on,
     and never of more than low severity.
 
@@ -105,14 +106,18 @@ class WeightSpectra(BaseProbe):
             severity="low" if issue else "none",
             confidence=_WEAK,
             evidence=[
-                number(self.name, "over_trained_layers", int(over.sum()), "layers"),
-                number(self.name, "under_trained_layers", int(under.sum()), "layers"),
+                _counted("over_trained_layers", over, f"alpha below {t.over_trained:g}"),
+                _counted("under_trained_layers", under, f"alpha above {t.under_trained:g}"),
                 number(self.name, "layers_fitted", n, "layers"),
                 number(self.name, "layers", fits.total, "layers"),
                 number(self.name, "mean_alpha", float(fits.alphas.mean())),
                 number(self.name, "lowest_alpha", float(fits.alphas.min())),
             ],
         )
+
+
+def _counted(name: str, layers: np.ndarray, limit: str) -> Evidence:
+    return Evidence(name=name, value=int(layers.sum()), unit="layers", source=limit)
 
 
 def _fits(module: Any, thresholds: WeightThresholds) -> _Fits:

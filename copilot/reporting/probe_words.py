@@ -52,18 +52,18 @@ PROBES = {
     "images_asked": "changed images asked about",
     "largest_effect_at_random": "largest effect of patches at random places",
     # Robustness.
-    "mean_corruption_accuracy": "mean accuracy under all corruptions",
+    "mean_corruption_accuracy": "mean accuracy under corruptions ({s})",
     "mild_loss": "share of what the model knew that mild corruptions cost",
     "accuracy_before": "accuracy on unchanged images ({s})",
     "images_corrupted": "validation images corrupted",
     "accuracy_fall": "fall of accuracy ({s})",
-    "breaks_at_strength": "strength at which a third of what it knew is lost ({s})",
-    # Augmentation.
+    "breaks_at_strength": "strength at which it breaks ({s})",
+    # Augmentation and invariance.
     "accuracy_change": "change of accuracy ({s})",
     "images_changed": "images changed ({s})",
     # Weights.
-    "over_trained_layers": "layers whose alpha is below 2",
-    "under_trained_layers": "layers whose alpha is above 6",
+    "over_trained_layers": "over-trained layers ({s})",
+    "under_trained_layers": "under-trained layers ({s})",
     "layers_fitted": "layers that could be fitted",
     "layers": "layers",
     "mean_alpha": "mean alpha",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from copilot.core.findings import Analysis, Evidence, Finding
@@ -23,6 +24,7 @@ GROUPS = {"OVF3": "The model", "OVF5": "Images and suite"}
 LOOKED_AT = "OVF300"
 NOT_RUN = "Not run"
 _SEVERITIES = ("none", "low", "medium", "high")
+_COUNT = re.compile(r",? ?\b\d[\d,]*(?: of \d[\d,]*)? images\b")
 _JUDGED = ("issue", "passed")
 # Evidence that is no curve's metric, by whether more of it is better; `parse_metric_name` knows accuracies and losses.
 _MORE_IS_BETTER = {
@@ -137,16 +139,21 @@ def _change(ours: Finding | None, theirs: Finding | None) -> str:
 def _main_numbers(
     ours: Finding | None, theirs: Finding | None, here: Analysis, there: Analysis
 ) -> tuple[Evidence | None, Evidence | None]:
-    """The first number that both have, else the first of either."""
+    """The first number that both have of the same subject, else the first of either."""
     mine, yours = (
         [e for i in f.evidence if (e := known.get(i)) and _is_number(e)] if f else []
         for f, known in ((ours, here.evidence_by_id()), (theirs, there.evidence_by_id()))
     )
-    by_name = {(e.name, e.quantity, e.unit): e for e in reversed(yours)}
+    by_what = {_what(e): e for e in reversed(yours)}
     for item in mine:
-        if other := by_name.get((item.name, item.quantity, item.unit)):
+        if other := by_what.get(_what(item)):
             return item, other
     return (mine[0] if mine else None), (yours[0] if yours and not mine else None)
+
+
+def _what(evidence: Evidence) -> tuple[str | None, ...]:
+    """What a number is and what it speaks of: its source tells corruption, split and class, and on how many images."""
+    return evidence.name, evidence.quantity, evidence.unit, _COUNT.sub("", evidence.source)
 
 
 def _numbers(ours: Evidence | None, theirs: Evidence | None) -> dict:

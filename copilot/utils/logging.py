@@ -56,6 +56,7 @@ def no_telemetry() -> None:
         "DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY": "True",
         "DVC_NO_ANALYTICS": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime starts it, and keeps a number of the machine, when it is imported
         "DO_NOT_TRACK": "true",
         "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     }.items():

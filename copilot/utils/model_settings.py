@@ -41,7 +41,7 @@ class ProbesSettings(Section):
         1000, ge=20, le=100_000, description="Images of a set that are probed; larger sets are sampled."
     )
     memory_limit_gb: float = Field(6.0, gt=0, description="Memory that the probes' process may use.")
-    timeout_s: float = Field(900.0, gt=0, description="Time that the probes' process may take.")
+    timeout_s: float = Field(1800.0, gt=0, description="Time that the probes' process may take.")
 
 
 class DeepchecksSettings(Section):

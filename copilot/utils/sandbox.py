@@ -2,8 +2,14 @@
 
 It reads Python, the system's libraries, this package and the paths it is given; it writes in its scratch folder alone.
 It has no network, starts no program, cannot signal or look into other processes, and holds no rights to give away.
-Landlock and seccomp give all of it without privileges, on Linux. What they leave: names, sizes and times of any file
-can be asked for, processor and memory are used up to the limits of the step, and a bug of the kernel is a way out.
+Landlock and seccomp give all of it without privileges, on Linux. What they leave:
+
+- Readable too are the folders on Python's own path (``sys.path``, ``PYTHONPATH``, installed packages), the whole folder
+  of a model, and the folders of the images that a table lists, with whatever else lies in them.
+- Names, sizes and times of any file can be asked for.
+- With an NVIDIA GPU its devices are open and so are the ioctls of their driver: a large, privileged piece of code.
+- Processor, memory and the scratch folder are used up to the limits of the step.
+- A bug of the kernel is a way out.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
     "semtimedop": (220, 192), "semctl": (66, 191), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
     "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181), "mq_notify": (244, 184),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447),  # neither resident memory nor the scratch folder shows them
     # files that may be read keep their modes, owners, times and attributes
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
@@ -63,9 +64,12 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
 # Calls that a process needs for itself, by their first argument: its own number or zero.
 _ON_ITSELF = {"kill": (62, 129), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240)}
 _ON_ITSELF_OR_ZERO = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}
-_CLONE, _CLONE3, _FCNTL, _IOCTL = (56, 220), (435, 435), (72, 25), (16, 29)
+_CLONE, _CLONE3, _FCNTL, _IOCTL, _PRCTL = (56, 220), (435, 435), (72, 25), (16, 29), (157, 167)
 _CLONE_FORBIDDEN = 0x7E020000 | 0x8000  # every new namespace, and children that are given to the parent
 _FCNTL_FORBIDDEN = (8, 10, 15, 1024, 1026)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: signals; F_SETLEASE, F_NOTIFY
+# PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER: it ends with its parent, and nothing of it leaves the tree that is watched;
+# PR_SET_DUMPABLE: what it holds can be looked at from outside.
+_PRCTL_FORBIDDEN = (1, 4, 36)
 _IOCTL_ALLOWED = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451, 0x802C542A)  # terminal?, size, bytes, blocking, exec
 _IOCTL_KINDS_FORBIDDEN = (0x12, 0x54, 0x58, 0x66, 0x89, 0x94)  # block devices, terminals, file attributes, sockets
 
@@ -137,6 +141,7 @@ def _program(column: int, architecture: int, own_pid: int, devices: bool) -> lis
             lines += _call(numbers[column], [_argument(0), *_one_of((own_pid, *others))])
     lines += _call(_CLONE[column], [_argument(0), (_ANY_BIT, 0, 1, _CLONE_FORBIDDEN), refuse, _returns(_ALLOW)])
     lines += _call(_FCNTL[column], [_argument(1), *_none_of(_FCNTL_FORBIDDEN)])
+    lines += _call(_PRCTL[column], [_argument(0), *_none_of(_PRCTL_FORBIDDEN)])
     kind = [(_SHIFT, 0, 0, 8), (_AND, 0, 0, 0xFF)]
     ioctl = [*kind, *_none_of(_IOCTL_KINDS_FORBIDDEN)] if devices else [refuse]
     lines += _call(_IOCTL[column], [_argument(1), *_unless(_IOCTL_ALLOWED, _returns(_ALLOW)), *ioctl])

@@ -8,7 +8,6 @@ A child that runs a stranger's code is isolated besides (`copilot.utils.sandbox`
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib
 import json
@@ -16,27 +15,26 @@ import os
 import re
 import signal
 import site
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
-
-import psutil
+from typing import Any
 
 from copilot import errors
 from copilot.errors import CopilotError, InputError, ToolError
 from copilot.utils import handed_back, sandbox
+from copilot.utils.child_process import STARTING, Child
 from copilot.utils.logging import no_telemetry
 from copilot.utils.sandbox import Isolation
+from copilot.utils.scratch_space import too_full
 from copilot.utils.validators import clean_text, without_credentials
 
 Progress = Callable[[float, str], None]
 
 POLL_S = 0.2
+LOOK_S = 1.0  # between two looks at the scratch folder
 PASSED_ENV = (
     "PATH",
     "HOME",
@@ -55,12 +53,9 @@ PASSED_ENV = (
     "PYTHONPATH",
 )
 _MARK = "MLOPS_COPILOT_SUPERVISED"
-STARTING: tuple[float, str] = (0.0, "Starting")
 _TARGET = re.compile(r"copilot(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
-_TAIL_BYTES = 64_000
 _RESULT = "result.json"
 _RESULT_BYTES = 64_000_000
-_LINE_BYTES = 10_000
 _MORE = "Run it again with --debug to see more of its messages."
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -119,8 +114,8 @@ def run_supervised(
         (scratch / handed_back.OUT).mkdir()
         if progress:
             progress(*STARTING)
-        with _Child(task, _environment(scratch, pass_env, isolation is not None)) as child:
-            _watch(child, timeout_s, memory_limit_gb, progress, section)
+        with Child(task, _environment(scratch, pass_env, isolation is not None)) as child:
+            _watch(child, timeout_s, memory_limit_gb, progress, section, scratch if isolation else None)
         answer = _outcome(child, scratch, section)
         if collect:
             handed_back.collect(scratch, collect)
@@ -134,102 +129,16 @@ def in_supervised_child() -> bool:
     return os.environ.get(_MARK) == "1"
 
 
-class _Child:
-    """The child process, its last progress and the tail of its stderr; leaving the context kills the whole tree."""
-
-    def __init__(self, task: Path, environment: dict[str, str]) -> None:
-        command = [sys.executable, "-P", "-m", "copilot.utils.supervise", str(task.parent), str(os.getpid())]
-        with task.open("rb") as stdin:
-            self.process = subprocess.Popen(
-                command,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                cwd=task.parent,
-                start_new_session=True,
-            )
-        self.last = STARTING
-        self.errors = b""
-        self.tree: set[psutil.Process] = set()
-        self._readers = [
-            threading.Thread(target=self._read_progress, args=(self.process.stdout,), daemon=True),
-            threading.Thread(target=self._read_errors, args=(self.process.stderr,), daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def __enter__(self) -> _Child:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._kill()
-        self.drain()
-
-    def drain(self) -> None:
-        """Read what an ended child has written; a grandchild that keeps the pipes open is not waited for."""
-        for reader in self._readers:
-            reader.join(timeout=0.5)
-
-    def memory_bytes(self) -> int:
-        """Resident bytes of the child and all its descendants; remembers them, to end them all later."""
-        total = 0
-        with contextlib.suppress(psutil.Error):
-            root = psutil.Process(self.process.pid)
-            self.tree.update(root.children(recursive=True))
-            for process in (root, *self.tree):
-                with contextlib.suppress(psutil.Error):
-                    total += process.memory_info().rss
-        return total
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end of the child at most so long; whether it has ended."""
-        if not hasattr(os, "waitid"):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(seconds)
-            return self.process.returncode is not None
-        end = time.monotonic() + seconds
-        while self.process.returncode is None:
-            if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                self._kill_group()  # before its number is free for others
-                self.process.wait()
-            elif (left := end - time.monotonic()) <= 0:
-                return False
-            else:
-                time.sleep(min(0.02, left))
-        return True
-
-    def _kill_group(self) -> None:
-        """All that the child started; an isolated one cannot leave the group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-
-    def _kill(self) -> None:
-        self.memory_bytes()
-        if not self.wait(0):
-            if hasattr(os, "killpg"):
-                self._kill_group()
-            self.process.kill()
-        for process in self.tree:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        self.process.wait()
-
-    def _read_progress(self, stream: IO[bytes]) -> None:
-        with stream:
-            while line := stream.readline(_LINE_BYTES):
-                with contextlib.suppress(ValueError, TypeError, OverflowError, RecursionError):
-                    fraction, text = json.loads(line)
-                    self.last = (max(0.0, min(1.0, float(fraction))), clean_text(text))  # NaN becomes 1
-
-    def _read_errors(self, stream: IO[bytes]) -> None:
-        with stream:
-            while block := stream.read1(_TAIL_BYTES):
-                self.errors = (self.errors + block)[-_TAIL_BYTES:]
-
-
-def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Progress | None, section: str) -> None:
-    deadline = time.monotonic() + timeout_s
+def _watch(
+    child: Child,
+    timeout_s: float,
+    memory_limit_gb: float,
+    progress: Progress | None,
+    section: str,
+    bounded: Path | None,
+) -> None:
+    """Wait for the child's end; `bounded` is the scratch folder of an isolated one, whose size is limited."""
+    deadline, look = time.monotonic() + timeout_s, 0.0
     while True:
         if ended := child.wait(0):
             child.drain()
@@ -243,6 +152,10 @@ def _watch(child: _Child, timeout_s: float, memory_limit_gb: float, progress: Pr
         if child.memory_bytes() > memory_limit_gb * 1024**3:
             what = f"The step used more memory than its limit of {memory_limit_gb:g} GB and was stopped."
             raise ToolError(what, f"Raise {_setting(section, 'memory_limit_gb')} in the settings, or use less data.")
+        if bounded and time.monotonic() > look:
+            if much := too_full(bounded, child.pids()):
+                raise ToolError(f"The step wrote more than {much} and was stopped.", "Look at what the model does.")
+            look = time.monotonic() + LOOK_S
         child.wait(POLL_S)
 
 
@@ -250,7 +163,7 @@ def _setting(section: str, name: str) -> str:
     return f"{section}.{name}" if section else name
 
 
-def _outcome(child: _Child, scratch: Path, section: str) -> dict[str, Any]:
+def _outcome(child: Child, scratch: Path, section: str) -> dict[str, Any]:
     code = child.process.returncode
     content = handed_back.read_file(scratch / _RESULT, _RESULT_BYTES) if code == 0 else None
     if content is None:

@@ -51,3 +51,17 @@ def test_the_gravest_finding_of_the_model_is_told_where_curves_say_nothing():
     assert analysis.diagnosis.verdict == "inconclusive"
     assert analysis.diagnosis.summary.endswith("The model itself: OVF303 was found.")
     assert analysis.recommendations[0].finding_codes[0] == "OVF303"
+
+
+def test_findings_that_see_the_same_drift_count_once_and_are_all_named():
+    drift = [t for t in TESTIMONIES if t.group == "drift"]
+    assert len(drift) > 3
+    said = heard({t.code: outcome(t.code) for t in drift})["distribution_shift"]
+    assert said.score == max(t.issue for t in drift)
+    assert said.found == tuple(t.code for t in drift)
+    with_mark = heard({t.code: outcome(t.code) for t in drift} | {"OVF305": outcome("OVF305")})
+    assert with_mark["distribution_shift"].score == pytest.approx(said.score + 2.5)
+    both = heard(
+        {"OVF511": outcome("OVF511"), "OVF513": outcome("OVF513", "passed"), "OVF514": outcome("OVF514", "passed")}
+    )
+    assert both["distribution_shift"] == (pytest.approx(1.0 - 0.6), ("OVF511",), ("OVF513", "OVF514"))

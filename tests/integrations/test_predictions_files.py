@@ -58,13 +58,17 @@ def test_one_column_a_class_in_the_order_of_the_file(images, write):
     )
 
 
-def test_a_predicted_class_with_and_without_confidence(images, write):
+def test_a_predicted_class_with_and_without_confidence(images, write, tmp_path):
     found = read_predictions(write("file;predicted;confidence\ncat/2.png;dog;0.8\neel/4.png;eel;1\n"), images)
     assert found.probabilities == pytest.approx(np.array([[0.1, 0.8, 0.1], [0, 0, 1]]))
     assert "spread evenly" in found.notes[-1]
+    assert found.certainty == "confidence"
     found = read_predictions(write("file,prediction\ncat/2.png,dog\n"), images)
     assert found.probabilities.tolist() == [[0, 1, 0]]
     assert "certain" in found.notes[-1]
+    assert found.certainty == "classes"
+    found.chosen(np.arange(1), found.class_names).save(tmp_path / "chosen.npz")
+    assert Predictions.load(tmp_path / "chosen.npz").certainty == "classes"
     with pytest.raises(InputError, match="do not have: fox"):
         read_predictions(write("file,predicted\ncat/2.png,fox\n"), images)
     with pytest.raises(InputError, match=r"a confidence of 80; expected 0 to 1"):

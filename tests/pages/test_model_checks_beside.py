@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from copilot.core.findings import Outcome
 from copilot.ui.model_checks_beside import beside, measured, of_checks
 from tests.pages.checked import checked, class_gap, number
@@ -48,7 +50,7 @@ def test_what_changed_comes_first_and_is_named():
 def test_the_main_number_stands_with_its_interval_and_its_direction():
     [row] = beside(checked([class_gap(0.99, 0.7, "high")]), checked([class_gap(0.95, 0.9)]))
     assert row.number_here.startswith("29.0")
-    assert row.number_there == "5.0 % (1.0 to 9.0 %)"
+    assert row.number_there == "5.0 points (1.0 to 9.0 points)"
     assert (row.better, row.sure) == (False, True)
     assert row.difference.startswith("+24.0")
 
@@ -66,6 +68,19 @@ def test_numbers_of_different_names_are_not_subtracted():
     there = checked([_outcome("OVF501", "passed", "none", number("recall of 8", 0.5))])
     [row] = beside(here, there)
     assert (row.number_here, row.number_there, row.difference, row.better) == ("40.0 %", "", "", None)
+
+
+def test_numbers_of_another_subject_are_not_subtracted_and_other_counts_are_no_other_subject():
+    def of(source: str, value: float):
+        item = dataclasses.replace(number("accuracy_change", value), source=source)
+        return checked([_outcome("OVF307", "passed", "none", item)])
+
+    [row] = beside(of("mirroring, validation", 0.1), of("transposing, validation", 0.3))
+    assert (row.number_there, row.difference) == ("", "")
+    [row] = beside(of("mirroring, validation, 60 of 1,400 images", 0.1), of("mirroring, validation", 0.3))
+    assert row.difference == "−20.0 points"
+    [row] = beside(of("class 8, 12 images", 0.1), of("class 9, 12 images", 0.3))
+    assert row.difference == ""
 
 
 def test_accuracies_of_training_are_read_by_their_direction():

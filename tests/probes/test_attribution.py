@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import time
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,8 @@ from copilot.core.checks.describe import describe
 from copilot.probes.asking import Asker
 from copilot.probes.attribution import Attribution
 from copilot.probes.augmentation import Augmentation
+from copilot.probes.gradients import gradient_shares
+from copilot.probes.looking import Looked, compared
 from copilot.probes.occlusion import backgrounds, corners, occlusion_maps, rim, shares
 from copilot.probes.robustness import Robustness
 from copilot.probes.shortcut import Shortcut
@@ -31,7 +36,8 @@ def test_a_model_that_looks_at_a_corner_is_told_with_its_class():
     assert (outcome.state, outcome.severity) == ("issue", "high")
     assert "the corners of training images of green" in outcome.summary
     assert outcome.evidence[0].name == "attribution_odds"
-    assert outcome.evidence[0].low > 2
+    odds = outcome.evidence[0]
+    assert 2 < odds.low < odds.value <= odds.high
     assert outcome.value("attribution_share") > 0.8
     assert len(probed.pictures) == 1
 
@@ -39,6 +45,7 @@ def test_a_model_that_looks_at_a_corner_is_told_with_its_class():
 def test_a_model_that_looks_at_the_object_passes():
     outcome = Attribution().probe(examined(by_colour), quiet).outcome
     assert outcome.state == "passed"
+    assert "within the limit of 2" in outcome.summary
     share = {item.source.split(",")[0]: item.value for item in outcome.evidence if item.name == "occlusion_share"}
     area = {item.source.split(",")[0]: item.value for item in outcome.evidence if item.name == "area_share"}
     assert share["corners"] < 0.05
@@ -53,6 +60,55 @@ def test_gradients_are_told_beside():
 
     outcome = Attribution().probe(examined(by_colour, n=60, attribute=attribute), quiet).outcome
     assert outcome.value("gradient_share") == 0.0
+    assert "Gradients" not in outcome.summary
+
+
+def test_a_model_that_fails_when_asked_for_gradients_is_judged_without_them():
+    def attribute(pictures: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        raise RuntimeError("element 0 of tensors does not require grad")
+
+    outcome = Attribution().probe(examined(by_colour, n=60, attribute=attribute), quiet).outcome
+    assert outcome.state == "passed"
+    assert outcome.value("gradient_share") is None
+    assert "Gradients are left out: element 0 of tensors does not require grad." in outcome.summary
+
+
+def test_gradients_are_few_and_within_the_budget():
+    asked = []
+
+    def attribute(pictures: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        asked.append(len(pictures))
+        time.sleep(0.02 * len(pictures))
+        return np.ones(pictures.shape[:3])
+
+    given = examined(by_colour, n=60, attribute=attribute)
+    outcome = Attribution().probe(given, quiet).outcome
+    assert asked == [4, 24, 24]
+    ask = Asker(by_colour, budget_s=0.2)
+    pictures, labels = images(40, 0)
+    parts = {"corners": corners((32, 32))[None]}
+    looked = Looked("training", pictures, labels, np.zeros((40, 32, 32)), parts, 8)
+    assert gradient_shares(given, [looked], 24, ask, np.random.default_rng(0))[1].startswith(" Gradients are left out")
+    assert any(e.name == "gradient_share" and "24 images" in e.source for e in outcome.evidence)
+
+
+def test_the_interval_is_the_ordinary_one_and_the_judgement_is_corrected():
+    share = np.random.default_rng(0).uniform(0.3, 0.5, 40)
+    once, often = (compared("rim", None, share, np.full(40, 0.25), s) for s in (0.01, 0.0001))
+    assert (once.low, once.high) == (often.low, often.high)
+    assert often.sure < once.sure < once.low < once.odds < once.high
+
+
+def test_the_grid_and_the_images_that_time_allowed_are_named():
+    def slow(pictures: np.ndarray) -> np.ndarray:
+        time.sleep(0.0002 * len(pictures))
+        return by_colour(pictures)
+
+    given = dataclasses.replace(examined(by_colour, n=60), predict=slow)
+    outcome = Attribution(Attribution.Thresholds(budget_s=0.2)).probe(given, quiet).outcome
+    assert "of 60 images of each split with 6 x 6 patches" in outcome.summary
+    covered = next(e for e in outcome.evidence if e.name == "images_covered")
+    assert covered.source == f"training, 6 x 6 patches, {covered.value} of 60"
 
 
 def test_a_model_that_nothing_changes_tells_nothing():

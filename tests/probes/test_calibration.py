@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -110,3 +111,16 @@ def test_the_surest_mistakes_are_shown_first():
     picture = probed(Calibration(), examined(split(60, 3, 1.0, 0.99), val)).pictures[0]
     assert picture.finding_code == "OVF302"
     assert probed(Calibration(), examined(val, split(60, 3, 1.0, 0.9, pictures=True))).pictures == ()  # no mistakes
+
+
+def test_classes_alone_are_not_judged_and_a_confidence_is_without_losses():
+    train, val = split(500, 10, 0.99, 0.99), split(500, 10, 0.6, 0.95)
+    found = {
+        certainty: probed(Calibration(), examined(train, dataclasses.replace(val, certainty=certainty))).outcome
+        for certainty in ("classes", "confidence")
+    }
+    assert found["classes"].state == "not_applicable"
+    assert "how sure the model is" in found["classes"].summary
+    assert found["confidence"].state == "issue"
+    assert {"val_nll", "temperature"}.isdisjoint(e.name for e in found["confidence"].evidence)
+    assert "temperature" not in found["confidence"].summary

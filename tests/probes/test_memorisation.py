@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,15 @@ def test_a_small_difference_that_is_sure_is_told_and_passes():
     assert "more than the 50 %" in found.summary
 
 
+def test_training_images_that_are_harder_are_told_plainly():
+    rng = np.random.default_rng(0)
+    found = probed(Memorisation(), examined(drawn(rng, 400, 1.0), drawn(rng, 400, 0.5))).outcome
+    assert found.state == "passed"
+    assert found.evidence[0].high < 0.5
+    assert "less than the 50 %" in found.summary
+    assert "not to be told" not in found.summary
+
+
 def test_losses_that_do_not_overlap_still_have_an_interval():
     found = separation(with_losses(np.full(30, 1e-3), [0] * 30), with_losses(np.full(30, 2.0), [0] * 30))
     assert found.area == 1.0
@@ -120,3 +131,12 @@ def test_from_predictions_alone_the_least_sure_of_the_right_ones_are_shown():
     scores = by_heart(examined(train, split(60, 3, 0.5, 0.9)))
     assert np.isnan(scores[~train.correct]).all()
     assert scores[train.correct] == pytest.approx(1 - train.probabilities.max(axis=1)[train.correct])
+
+
+@pytest.mark.parametrize(("certainty", "word"), [("classes", "predicted classes"), ("confidence", "confidence")])
+def test_losses_that_were_made_up_say_nothing(certainty, word):
+    """Classes alone give losses of 0 and 27.6, which tell errors and no memory."""
+    train, val = (split(90, 3, accuracy, 0.9) for accuracy in (1.0, 0.5))
+    found = probed(Memorisation(), examined(train, dataclasses.replace(val, certainty=certainty))).outcome
+    assert found.state == "not_applicable"
+    assert word in found.summary

@@ -28,6 +28,8 @@ def test_a_sturdy_model_passes_and_every_corruption_is_told():
     assert told == set(CORRUPTIONS)
     mean = outcome.evidence[0]
     assert mean.name == "mean_corruption_accuracy"
+    assert mean.source == "validation, 90 images, strengths 1 to 5"
+    assert "budget_s" not in outcome.summary
     assert mean.low <= mean.value <= mean.high
 
 
@@ -36,6 +38,7 @@ def test_a_model_of_single_pixels_breaks_at_once():
     outcome = probed.outcome
     assert (outcome.state, outcome.severity) == ("issue", "high")
     assert outcome.value("breaks_at_strength") == 1
+    assert any("loss of 33 %" in e.source for e in outcome.evidence if e.name == "breaks_at_strength")
     assert outcome.value("accuracy_before") == 1.0
     assert outcome.value("mild_loss") > 0.6
     assert len(probed.pictures) == 1
@@ -62,6 +65,8 @@ def test_fewer_images_and_strengths_where_time_is_short():
     assert 10 <= n < 90
     assert f"on {n} validation images" in outcome.summary
     assert sum(seen) < 90 * 36
+    assert f"allowed {n} of 90 images at strengths 1, 2 and 4" in outcome.summary
+    assert outcome.evidence[0].source == f"validation, {n} of 90 images, strengths 1, 2 and 4"
 
 
 def test_without_images():

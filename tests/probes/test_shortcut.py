@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
+import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from copilot.probes.base import Examined
 from copilot.probes.patches import Place, looks, sizes_for, suspects
 from copilot.probes.shortcut import Shortcut
-from copilot.probes.transplants import PLANS
-from tests.probes.changed_images import by_colour, by_mark, examined, images, quiet
+from copilot.probes.transplants import PLANS, Search, usable
+from tests.probes.changed_images import by_colour, by_mark, examined, images, quiet, sample
+
+
+def _search(given: Examined, seed: int) -> Search:
+    labels = np.array([0, 1, 2])
+    return Search(given, labels, np.random.default_rng(seed), 6000, np.inf, 2000)
 
 
 def _marked(label: int, y: int, x: int, size: int, share: float = 1.0, value: int = 255):
@@ -105,6 +113,49 @@ def test_too_few_images_of_a_class():
     outcome = Shortcut().probe(examined(by_colour, n=12), quiet).outcome
     assert outcome.state == "not_applicable"
     assert "12 training" in outcome.summary
+
+
+def test_one_class_that_fills_validation_leaves_nothing_to_put_patches_into():
+    given = examined(by_mark(1, 0, 0, 3), _marked(1, 0, 0, 3), n=90)
+    rows = np.flatnonzero(given.val.labels == 1)
+    rows = np.append(rows, np.flatnonzero(given.val.labels == 0)[:1])
+    val = sample(given.val.images[rows], given.val.labels[rows], given.predict)
+    assert usable(given.train, given.val, 3).tolist() == [0, 1, 2]
+    assert not len(usable(given.train, val, 3))
+    outcome = Shortcut().probe(dataclasses.replace(given, val=val), quiet).outcome
+    assert outcome.state == "not_applicable"
+
+
+def test_every_receiver_is_of_another_class():
+    given = examined(by_colour, n=90)
+    keep = np.concatenate([np.flatnonzero(given.val.labels == 1), np.flatnonzero(given.val.labels != 1)[:6]])
+    val = sample(given.val.images[keep], given.val.labels[keep], given.predict)
+    for seed in range(20):
+        search = _search(dataclasses.replace(given, val=val), seed)
+        for half in (0, 1):
+            assert (val.labels[search.receivers(1, 8, half)] != 1).all()
+
+
+def test_places_are_chosen_without_the_images_that_prove_them():
+    """Validation images of the second half are made unlike all others, which must not move a single place."""
+    given = examined(by_colour, _marked(1, 0, 0, 4))
+    other = given.val.images.copy()
+    other[_search(given, 0).halves[1][1], 10:20, 10:20] = 255
+    changed = dataclasses.replace(given, val=dataclasses.replace(given.val, images=other))
+    assert _search(given, 0).places() == _search(changed, 0).places()
+
+
+def test_a_plan_that_time_cut_is_named():
+    def slow(pictures: np.ndarray) -> np.ndarray:
+        time.sleep(0.00002 * len(pictures))
+        return by_colour(pictures)
+
+    given = dataclasses.replace(examined(by_colour), predict=slow)
+    outcome = Shortcut(Shortcut.Thresholds(budget_s=0.01)).probe(given, quiet).outcome
+    assert f"changed images of {PLANS[0].images}: fewer places" in outcome.summary
+    asked = next(e for e in outcome.evidence if e.name == "images_asked")
+    assert asked.source == f"changed validation images, of about {PLANS[0].images}"
+    assert "budget_s" not in Shortcut().probe(given, quiet).outcome.summary
 
 
 def test_grey_images_and_labels_beyond_the_models_classes():

@@ -7,12 +7,14 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import platform
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -31,6 +33,9 @@ NUMBERS = {  # x86_64, aarch64
     "bpf": (321, 280),
     "clone": (56, 220),
     "shmget": (29, 194),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "prctl": (157, 167),
     "fchmodat": (268, 53),
     "pidfd_open": (434, 434),
     "open_tree_attr": (467, 467),
@@ -121,6 +126,12 @@ def attacks(at):
         "raw add_key()": lambda: call("add_key", ctypes.c_char_p(b"user"), ctypes.c_char_p(b"x"), 0, 0, -4),
         "raw bpf()": lambda: call("bpf", 0, 0, 0),
         "raw shmget()": lambda: call("shmget", 0, 4096, 0o1600),
+        "raw memfd_create()": lambda: call("memfd_create", ctypes.c_char_p(b"x"), 0),
+        "raw memfd_secret()": lambda: call("memfd_secret", 0),
+        "a memfd": lambda: os.memfd_create("x"),
+        "leave the tree that is watched": lambda: call("prctl", 36, 0, 0, 0, 0),
+        "outlive the parent": lambda: call("prctl", 1, 0, 0, 0, 0),
+        "hide what it holds": lambda: call("prctl", 4, 0, 0, 0, 0),
         "raw call of tomorrow": lambda: call("open_tree_attr", -1, 0, 0, 0, 0),
     }
 
@@ -195,7 +206,7 @@ def linger(payload, progress):
     if os.fork() == 0:
         if os.fork() == 0:
             Path("out/pid").write_text(str(os.getpid()))
-            __import__("time").sleep(60)
+            time.sleep(60)
         os._exit(0)
     os.wait()
     while not (Path("out/pid").exists() and Path("out/pid").read_text()):
@@ -207,6 +218,46 @@ def fill(payload, progress):
     """Leave more than agreed."""
     with open("out/large", "wb") as file:
         file.truncate(300_000_000)
+    return {}
+
+
+def hoard(payload, progress):
+    """Write 100 MB in all, though no file is large."""
+    block, kept = b"x" * 10_000_000, []
+    for number in range(10):
+        with open(str(number), "w+b") as file:
+            file.write(block)
+            file.flush()
+            if payload["how"] == "open":
+                kept.append(os.dup(file.fileno()))
+            elif payload["how"] == "mapped":
+                kept.append(mmap.mmap(file.fileno(), len(block)))
+        if payload["how"] != "kept":
+            os.unlink(str(number))
+    time.sleep(20)
+    return {"files": len(kept)}
+
+
+def scatter(payload, progress):
+    """Leave many empty files."""
+    for number in range(300):
+        Path(str(number)).touch()
+    time.sleep(20)
+    return {}
+
+
+def memory(payload, progress):
+    """Hold memory in a grandchild that tries to leave the tree."""
+    with contextlib.suppress(OSError):
+        call("prctl", 36, 0, 0, 0, 0)
+    if os.fork() == 0:
+        if os.fork() == 0:
+            held = bytearray(b"x" * 800_000_000)
+            time.sleep(30)
+            os._exit(len(held) == 0)
+        os._exit(0)
+    os.wait()
+    time.sleep(30)
     return {}
 
 

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.utils import scratch_space
 from copilot.utils.sandbox import Isolation, isolated, isolation_available
 from copilot.utils.supervise import run_supervised
 
@@ -65,7 +66,9 @@ class World:
     def _serve(self, server: socket.socket) -> None:
         while True:
             try:
-                self.heard.append(server.accept()[1])
+                self.heard.append(
+                    server.accept()
+                )  # the link too: closed at once, it could break while it is written to
             except OSError:
                 return
 
@@ -127,6 +130,7 @@ def test_without_isolation_the_same_attacks_work(world):
         at = {{**{world.payload!r}, "parent": 0}}
         harmless = ["write a file", "write in the home", "append to what it reads", "change a mode", "change a time"]
         harmless += ["read a secret", "list the home", "a TCP connection", "a unix socket", "an abstract socket"]
+        harmless += ["a memfd", "leave the tree that is watched", "outlive the parent", "hide what it holds"]
         harmless += ["read another's environment", "a socket pair", "start Python", "raw socket()", "raw openat()"]
         came = {{name: module._tried(name, module.attacks(at)[name]) for name in harmless}}
         print({{name: what for name, what in came.items() if not what.startswith("done")}})
@@ -176,6 +180,24 @@ def test_no_process_is_left_behind(tmp_path):
     run("linger", {}, collect=tmp_path)
     pid = int((tmp_path / "pid").read_text())
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("how", ["kept", "open", "mapped"])
+def test_many_files_are_counted_together_also_removed_ones(monkeypatch, how):
+    monkeypatch.setattr(scratch_space, "MAX_BYTES", 50_000_000)
+    with pytest.raises(ToolError, match=r"wrote more than 0\.05 GB and was stopped"):
+        run("hoard", {"how": how})
+
+
+def test_many_empty_files_are_counted(monkeypatch):
+    monkeypatch.setattr(scratch_space, "MAX_ENTRIES", 200)
+    with pytest.raises(ToolError, match="wrote more than 200 files"):
+        run("scatter", {})
+
+
+def test_memory_of_a_grandchild_that_tries_to_leave_is_counted():
+    with pytest.raises(ToolError, match="more memory than its limit"):
+        run_supervised("copilot.sandbox_attacks:memory", {}, timeout_s=25, memory_limit_gb=0.5, isolation=Isolation())
 
 
 def test_what_may_be_read_is_checked_before_anything_starts(world):

@@ -12,6 +12,11 @@ from copilot.integrations.deepchecks.records import CheckRun
 from copilot.utils.validators import clean_text
 
 _SEVERITY = {"FAIL": "medium", "WARN": "low"}
+_TAG = re.compile(  # tags by name: limits such as "< 0.2" and "> 0.5" are no tag
+    r"</?(?:a|b|br|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|small|span|strong|sub|sup|table|tbody|td|th|thead|tr|u|ul)"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
 _CONFIDENCE = 0.6  # a condition holds one number against a limit; Deepchecks says nothing of its spread
 
 
@@ -59,5 +64,5 @@ def _told(condition: str, details: str) -> str:
 
 def _line(parts: Sequence[str]) -> str:
     """One line of plain text: Deepchecks writes some of its messages as HTML, and names its own enumerations."""
-    text = re.sub(r"<[^>]*>", " ", " ".join(dict.fromkeys(parts)))
+    text = _TAG.sub(" ", " ".join(dict.fromkeys(parts)))
     return clean_text(re.sub(r"\bTaskType\.(\w+)", lambda found: found[1].lower(), text), 400)

@@ -164,6 +164,7 @@ def _sample(model: Any, split: _Split, probed: int) -> Sample:
         names=tuple(images.names[i] for i in indices),
         probabilities=said.probabilities[:probed],
         total=len(images),
+        certainty=said.certainty,
     )
 
 
@@ -175,6 +176,8 @@ def _summary(model: Any, splits: list[_Split]) -> Outcome:
         f"{len(s.predictions):,} of {len(s.images):,} {what} images" for s, what in zip(splits, WORDS, strict=True)
     ]
     told = f"Asked {asked} about {' and '.join(counts)}."
+    if model is not None:
+        told += f" Prepared: {model.spec.told()}."
     if skipped:
         told += f" Left out, since they cannot be read: {'; '.join(skipped)}."
     notes = dict.fromkeys(n for split in splits for n in (*split.images.notes, *split.predictions.notes))

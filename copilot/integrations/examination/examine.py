@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from copilot import __version__
 from copilot.core.findings import Outcome
 from copilot.errors import InputError, NotFoundError, ToolError
 from copilot.integrations.deepchecks.catalogue import SUITE_CODE
@@ -19,9 +19,12 @@ from copilot.integrations.deepchecks_runner import run_suite
 from copilot.integrations.examination.request import MODEL_CODE, MODEL_TITLE, Asked, Examination, Request
 from copilot.integrations.examination.result_cache import cached, content_of, key_of
 from copilot.integrations.examination.sets import CREDENTIALS, local, needs_credentials, sources_of
+from copilot.integrations.models.external_weights import files_of
 from copilot.integrations.models.files import fetch_model
+from copilot.integrations.models.forms import needs_unpickling
 from copilot.integrations.models.spec import ModelFiles
 from copilot.plugins import PROBES, versions_of
+from copilot.utils.code_mark import code_mark
 from copilot.utils.config import Settings
 from copilot.utils.sandbox import Isolation, isolation_available
 from copilot.utils.supervise import run_supervised
@@ -79,7 +82,9 @@ class _Steps:
     def __post_init__(self) -> None:
         self.sources = sources_of(self.settings)
         here = {side: local(getattr(self.request, side), self.settings) for side in ("train", "test")}
-        self.request = self.request.model_copy(update=here)
+        said = self.request.predictions
+        given = said and tuple(str(Path(name).expanduser().absolute()) for name in said)
+        self.request = self.request.model_copy(update={**here, "predictions": given})
         self.named = list(here.values())
         self.limits = {
             "timeout_s": self.settings.probes.timeout_s,
@@ -117,7 +122,8 @@ class _Steps:
             return found.model_dump(mode="json"), all(outcome.state != "error" for outcome in found.outcomes)
 
         try:
-            step = cached("asked", key, compute, spare=self.downloads / "asked", refresh=self.refresh)
+            options = {"spare": self.downloads / "asked", "is_whole": partial(_is_whole, request)}
+            step = cached("asked", key, compute, **options, refresh=self.refresh)
         except ToolError as error:
             self.computed.append("model")
             outcome = Outcome(code=MODEL_CODE, title=MODEL_TITLE, state="error", summary=clean_text(error, 400))
@@ -154,7 +160,8 @@ class _Steps:
             return found.model_dump(mode="json", include={"outcomes"}), kept
 
         spare = self.downloads / "deepchecks"
-        step = cached("deepchecks", key_of(follows), compute, spare=spare, refresh=self.refresh)
+        options = {"spare": spare, "is_whole": lambda result: bool(result.get("outcomes"))}
+        step = cached("deepchecks", key_of(follows), compute, **options, refresh=self.refresh)
         self.computed += ["deepchecks"] * step.computed
         report = step.folder / REPORT
         kept = report if report.is_file() and step.folder != spare else None
@@ -174,7 +181,8 @@ class _Steps:
 
     def _trust(self, model: ModelFiles | None) -> dict[str, Any]:
         """A child that may unpickle a model is isolated; another gets the keys of remotes if it reads from one."""
-        if model is None or not self.settings.models.allow_pickle or isolation_available() is not None:
+        unpickles = model is not None and self.settings.models.allow_pickle and needs_unpickling(model)
+        if not unpickles or isolation_available() is not None:
             return {"pass_env": self.keys}
         for named, paths in zip(self.named, self.roots, strict=True):
             if paths is None:
@@ -182,7 +190,7 @@ class _Steps:
                     f"A pickled model is isolated: it cannot read {clean_text(named)}.",
                     "Bring the images into a folder, or log the model with serialization_format='pt2'.",
                 )
-        return {"isolation": Isolation(read=[Path(model.path), *(Path(p) for paths in self.roots for p in paths)])}
+        return {"isolation": Isolation(read=[*files_of(model), *(Path(p) for paths in self.roots for p in paths)])}
 
     def _followed(self, payload: dict[str, Any], model: ModelFiles | None) -> dict[str, Any]:
         """What a result follows from: not what things are called, where they lie, or how fast the machine is."""
@@ -199,7 +207,7 @@ class _Steps:
             "request": {**asked, "train": "", "test": "", "predictions": None},
             "data": self.data,
             "versions": {**_versions(_TOOLS), **versions_of(PROBES)},
-            "content": content_of([Path(model.path)] if model else given),
+            "content": content_of(files_of(model) if model else given),
         }
 
     def _part(self, low: float, high: float) -> Progress:
@@ -226,8 +234,15 @@ def _asked(answer: dict[str, Any], request: Request) -> Asked:
     return asked
 
 
+def _is_whole(request: Request, result: dict[str, Any]) -> bool:
+    try:
+        return bool(_asked(result, request).outcomes)
+    except ToolError:
+        return False
+
+
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    found = {"mlops-copilot": __version__}
+    found = {"mlops-copilot": code_mark()}
     for name in names:
         try:
             found[name] = version(name)

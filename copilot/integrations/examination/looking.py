@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from copilot.errors import InputError
-from copilot.integrations.examination.sets import open_set, roots
+from copilot.integrations.examination.sets import open_set
 from copilot.utils.supervise import Progress
 
 
@@ -29,7 +29,7 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
         images = open_set(named, payload["sources"], payload["task"])
         data.append(images.fingerprint())
         try:
-            paths.append([str(path) for path in roots(named, images)])
+            paths.append([str(path) for path in images.roots()])
         except InputError:
             paths.append(None)
     return {"data": data, "roots": paths}

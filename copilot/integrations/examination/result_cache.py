@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from copilot.utils.validators import home_folder
 
 KEPT, KEPT_BYTES = 400, 4 * 1024**3  # entries and their size; the oldest go first
+ABANDONED_S = 86_400.0
 _RESULT = "result.json"
 
 
@@ -49,6 +51,7 @@ def cached(
     compute: Callable[[Path], tuple[dict[str, Any], bool]],
     *,
     spare: Path,
+    is_whole: Callable[[dict[str, Any]], bool] = lambda result: True,
     refresh: bool = False,
 ) -> Step:
     """The result of a step, from the cache or computed.
@@ -62,11 +65,13 @@ def cached(
         Gets an empty folder for its files; returns the result, and whether it is worth keeping.
     spare : Path
         Folder for the files of a result that is not kept; it must not exist.
+    is_whole : callable, optional
+        Whether a kept result is of the form that it must have; one that is not is computed again.
     refresh : bool, default False
         Compute it again.
     """
     place = home_folder() / "examinations" / kind / key
-    if not refresh and (known := _read(place / _RESULT)) is not None:
+    if not refresh and (known := _read(place / _RESULT)) is not None and is_whole(known):
         with contextlib.suppress(OSError):
             os.utime(place)
         return Step(known, place, False)
@@ -116,6 +121,8 @@ def _forget_oldest(folder: Path) -> None:
     entries = []
     for entry in folder.iterdir():
         with contextlib.suppress(OSError):
+            if entry.name.startswith(".") and entry.stat().st_mtime < time.time() - ABANDONED_S:
+                shutil.rmtree(entry, ignore_errors=True)  # of a process that was killed
             size = sum(file.stat().st_size for file in entry.iterdir())
             entries.append((entry.stat().st_mtime, size, entry))
     room = KEPT_BYTES

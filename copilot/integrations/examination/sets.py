@@ -11,7 +11,6 @@ from copilot.errors import InputError
 from copilot.integrations.images.base import ImageSet, Task
 from copilot.integrations.images.opening import open_images, open_path
 from copilot.utils.config import DvcSettings, ImagesSettings, Settings
-from copilot.utils.validators import clean_text
 
 MAX_TOLD = 50  # images that could not be read: so many are named
 _DVC, _MLFLOW = "dvc:", "mlflow:"
@@ -71,24 +70,6 @@ def is_there(named: str) -> bool:
         return bool(named) and Path(named).expanduser().exists()
     except (OSError, ValueError, RuntimeError):
         return False
-
-
-def roots(named: str, images: ImageSet) -> list[Path]:
-    """Folders and files that a child must be able to read for a set.
-
-    Raises
-    ------
-    InputError
-        The set does not lie on this machine, or is made by a function.
-    """
-    files = [Path(file) for file in getattr(images, "_files", ())]
-    path = Path(named if is_there(named) else named.rpartition("#")[0])
-    if not is_there(str(path)):
-        raise InputError(
-            f"A pickled model is isolated: it cannot read {clean_text(named)}.",
-            "Bring the images into a folder, or log the model with serialization_format='pt2'.",
-        )
-    return list(dict.fromkeys([path, *(file.parent for file in files)]))
 
 
 def needs_credentials(*named: str) -> bool:

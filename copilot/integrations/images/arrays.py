@@ -97,7 +97,9 @@ def open_npz(path: str | Path, fragment: str | None = None) -> ImageArrays:
     images = as_images(file.rows(x, PixelReader(x, origin)), x, origin)
     class_names, labels = as_labels(file.whole(y), len(images), _class_names(file, y), y, origin)
     names = [f"{x}[{i}]" for i in range(len(images))]
-    return ImageArrays(origin, images, labels, class_names, names, stamp=file_stamp(Path(path).expanduser()) or "gone")
+    found = ImageArrays(origin, images, labels, class_names, names, stamp=file_stamp(Path(path).expanduser()) or "gone")
+    found.read_from = [Path(path).expanduser()]
+    return found
 
 
 def _keys(file: Npz, fragment: str | None, shown: str) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +46,8 @@ class ImageSet:
         What was left out or mended when the set was opened, one line each.
     skipped : dict of str to str
         Images that could not be read so far, with the reason.
+    read_from : list of Path
+        Files and folders on this machine that it was opened from; empty where it comes from elsewhere.
     """
 
     task: Task = "classification"
@@ -65,6 +69,7 @@ class ImageSet:
         self.size = size
         self.notes = tuple(clean_text(note, NOTE_LENGTH) for note in notes)
         self.skipped: dict[str, str] = {}
+        self.read_from: list[Path] = []
         self._kept: dict[int, Image.Image] = {}
         self._room = 0
 
@@ -83,6 +88,7 @@ class ImageSet:
             self.class_names,
             self.names,
             self.labels.tobytes(),
+            self.notes,
             [self._stamp(i) for i in range(len(self))],
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -104,6 +110,32 @@ class ImageSet:
         Its errors of `BROKEN` mean that the image cannot be read; `as_pixels` makes an array of what it gives.
         """
         return self._decoded, [int(index) for index in indices]
+
+    def roots(self) -> list[Path]:
+        """Files and folders that another process must be able to read to open the set again and read all of it.
+
+        Returns
+        -------
+        list of Path
+            Resolved, none below another, all there: also where links to images lead, and the folders of labels and
+            masks. Relative names count from the working folder.
+
+        Raises
+        ------
+        InputError
+            The set does not lie on this machine, or a function made it.
+        """
+        if not self.read_from:
+            raise InputError(
+                f"{self.origin} does not lie in files of this machine that another process could be given to read.",
+                "Bring the images into a folder.",
+            )
+        found = {os.path.realpath(p) for p in {*map(str, self.read_from), *self._folders()} if os.path.exists(p)}
+        kept: list[Path] = []
+        for path in sorted(map(Path, found), key=lambda path: path.parts):
+            if not kept or not path.is_relative_to(kept[-1]):
+                kept.append(path)
+        return kept
 
     def sample(self, n: int | None = None, seed: int = 0) -> np.ndarray:
         """Indices of up to `n` images that can be read, drawn without replacement, in random order.
@@ -197,6 +229,10 @@ class ImageSet:
         """The image as it is stored, loaded; errors of `BROKEN` mean that it cannot be read."""
         raise NotImplementedError
 
+    def _folders(self) -> Iterable[str]:
+        """Folders that hold its files, besides `read_from`."""
+        return ()
+
     def _stamp(self, index: int) -> object:
         """What changes when the image or its annotation changes, such as its size and time, or a hash that is known."""
         raise NotImplementedError
@@ -236,6 +272,8 @@ class ImageSet:
 
 def decoded(file: object) -> Image.Image:
     """An image file (path or binary file object), decoded; errors are those of `BROKEN`."""
+    if isinstance(file, str | os.PathLike) and os.path.exists(file) and not os.path.isfile(file):
+        raise ValueError("it is no regular file")  # a pipe would be waited for
     with Image.open(file, formats=FORMATS) as opened:
         if opened.width * opened.height > MAX_PIXELS:
             raise ValueError(f"{opened.width} x {opened.height} pixels exceed the limit of {MAX_PIXELS:,}")

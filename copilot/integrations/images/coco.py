@@ -77,6 +77,7 @@ class CocoImages(BoxedImages):
             notes.append(f"{int(crowd.sum())} crowds are not counted as objects.")
         super().__init__(str(path), class_names, files, names, owners=owners[~crowd], boxes=boxes[~crowd], notes=notes)
         self.task = task
+        self.read_from = [self.path]
         self._file_stamp = file_stamp(self.path) if task == "segmentation" else None
 
     def size_of(self, index: int) -> tuple[int, int]:

@@ -82,7 +82,7 @@ def _from_polygons(polygons: list, width: int, height: int) -> np.ndarray:
     try:
         from pycocotools import mask as coco_mask
     except ImportError as error:
-        raise MissingExtraError("Masks drawn from polygons", "coco") from error
+        raise MissingExtraError("Masks drawn from polygons", "models") from error
     drawn = []
     for polygon in polygons:
         points = np.array(polygon, dtype=float) if isinstance(polygon, list) else np.zeros(0)

@@ -70,6 +70,9 @@ class FileImages(ImageSet):
     def _stamp(self, index: int) -> object:
         return file_stamp(self._files[index])
 
+    def _folders(self) -> Iterable[str]:
+        return folders_of(self._files)
+
 
 def image_files(folder: str | Path, unreadable: list[str] | None = None) -> list[str]:
     """Files below `folder` whose ending is that of an image, relative to it with forward slashes, in order.
@@ -89,6 +92,13 @@ def image_files(folder: str | Path, unreadable: list[str] | None = None) -> list
         above = "" if inner == "." else f"{inner}/"
         found += [above + name for name in names if has_image_ending(name)]
     return sorted(found, key=lambda name: name.split("/"))
+
+
+def folders_of(files: Iterable[str]) -> set[str]:
+    """Folders of some files, and of what those lead to that are links."""
+    files = list(filter(None, files))
+    links = filter(os.path.islink, files)
+    return {os.path.dirname(os.path.abspath(path)) for path in (*files, *map(os.path.realpath, links))}
 
 
 def is_hidden(name: str) -> bool:

@@ -53,6 +53,7 @@ class ImageFolder(FileImages):
         notes = [f"Folders that may not be read were left out: {listed(unreadable)}."] if unreadable else []
         labels = np.array([label for label, _ in found])
         super().__init__(str(path), folders, files, names, labels, size=size, notes=notes)
+        self.read_from = [self.path]
 
 
 def class_folders(path: Path) -> list[str]:

@@ -86,6 +86,7 @@ class ImageManifest(FileImages):
         files = [os.path.join(root, name) for name in names]
         origin = str(path) if split is None else f"{path}#{split}"
         super().__init__(origin, class_names, files, names, labels[chosen], notes=notes)
+        self.read_from = [self.path]
 
 
 def _column(header: list[str], names: tuple[str, ...], what: str, shown: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from copilot.integrations.images.files import (
     file_stamp,
     find_split,
     folders_in,
+    folders_of,
     image_files,
     is_folder,
     listed,
@@ -69,6 +71,7 @@ class MaskFolder(FileImages):
         class_names = self._classes(notes)
         origin = str(path) if split is None else f"{path}#{split}"
         super().__init__(origin, class_names, [os.path.join(images, n) for n in names], names, notes=notes)
+        self.read_from = [self.path]
 
     def mask(self, index: int) -> np.ndarray:
         """Class of each pixel; values that are no class are 255.
@@ -134,6 +137,9 @@ class MaskFolder(FileImages):
 
     def _stamp(self, index: int) -> object:
         return super()._stamp(index), file_stamp(self._masks[index])
+
+    def _folders(self) -> Iterable[str]:
+        return folders_of([*self._files, *self._masks])
 
 
 def _folders(path: Path, split: str | None, shown: str) -> tuple[Path, Path]:

@@ -116,7 +116,9 @@ def open_path(named: str, task: Task | None = None) -> ImageSet:
         raise NotFoundError(f"Images not found: {clean_text(named)}", FORMS)
     place = Path(path).expanduser()
     if is_folder(place):
-        return _of_folder(path, split, task)
+        found = _of_folder(path, split, task)
+        found.read_from.append(place)  # what form it has, and which splits, is seen there
+        return found
     kind = place.suffix.lower()
     if kind in (".csv", ".tsv"):
         return ImageManifest(path, split)

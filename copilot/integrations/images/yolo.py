@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from copilot.integrations.images.files import (
     file_stamp,
     find_split,
     folders_in,
+    folders_of,
     has_image_ending,
     image_files,
     inside,
@@ -61,10 +62,13 @@ class YoloImages(BoxedImages):
         if config is None:
             root = self.path
             pairs = list(_of_folder(root / "images", split, shown))
-            config = next((_config(f, shown) for f in _settings_near(root) if is_yolo_config(f)), None)
+            near = next(filter(is_yolo_config, _settings_near(root)), None)
+            config = _config(near, shown) if near else None
+            places = [near] if near else []
         else:
             root = _root(self.path, config)
-            pairs = list(_of_config(root, config, split, shown, notes))
+            places = _places(root, config, split, shown)
+            pairs = list(_of_config(root, places, shown, notes))
         if not pairs:
             raise NotFoundError(f"{shown} leads to no images.", _HINT)
         files = [file for file, _ in pairs]
@@ -85,9 +89,13 @@ class YoloImages(BoxedImages):
         super().__init__(
             origin, class_names, files, names, owners=owners[good], boxes=boxes[good], relative=True, notes=notes
         )
+        self.read_from = [self.path, *places]
 
     def _stamp(self, index: int) -> object:
         return file_stamp(self._files[index]), file_stamp(self._labels[index])
+
+    def _folders(self) -> Iterable[str]:
+        return folders_of([*self._files, *self._labels])
 
 
 def is_yolo_config(path: Path) -> bool:
@@ -118,23 +126,28 @@ def _root(path: Path, config: dict[str, Any]) -> Path:
     return next((place for place in places if place.is_dir()), path.parent)
 
 
-def _of_config(
-    root: Path, config: dict[str, Any], split: str | None, shown: str, notes: list[str]
-) -> Iterator[tuple[str, str]]:
-    """Path and name of each image of a split."""
+def _places(root: Path, config: dict[str, Any], split: str | None, shown: str) -> list[Path]:
+    """The folders of images, and files that list some, of a split."""
     splits = [key for key in _SPLIT_KEYS if config.get(key)]
     found = find_split(split, splits) if split else (splits[0] if len(splits) == 1 else None)
     if found is None:
         said = f"has no split {clean_text(split, 40)}" if split else "holds several splits or none"
         raise InputError(f"{shown} {said}; its splits are: {listed(splits) or 'none'}.", f"Name one: {shown}#val.")
-    places = config[found] if isinstance(config[found], list) else [config[found]]
-    outside: list[str] = []
-    for place in places:
+    places = []
+    for place in config[found] if isinstance(config[found], list) else [config[found]]:
         # exports of Roboflow write ../train/images for a folder beside the file
         tries = [root / str(place), root / str(place).removeprefix("../")] if "\0" not in str(place) else []
         at = next((tried for tried in tries if tried.exists()), None)
         if at is None:
             raise NotFoundError(f"{shown} names {clean_text(place, 80)} for {found}, which is not there.", _HINT)
+        places.append(at)
+    return places
+
+
+def _of_config(root: Path, places: list[Path], shown: str, notes: list[str]) -> Iterator[tuple[str, str]]:
+    """Path and name of each image of a split."""
+    outside: list[str] = []
+    for at in places:
         yield from _of_list(root, at, outside) if at.is_file() else _of_folder(at, None, shown, root)
     if outside:
         notes.append(f"{len(outside)} images were left out, since they lie outside the folder: {listed(outside, 3)}.")

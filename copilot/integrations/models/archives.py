@@ -13,7 +13,7 @@ from copilot.utils.validators import clean_text
 MAX_BYTES = 4 * 1024**3
 _MAX_RECORDS = 100_000
 _MAX_RATIO, _SMALL = 200, 10_000_000  # weights hardly shrink; a record that shrinks so much only fills the memory
-_BROKEN = (
+BROKEN = (
     zipfile.BadZipFile,
     NotImplementedError,
     ValueError,
@@ -48,7 +48,7 @@ def rewritten(path: Path, kind: str, clean: Callable[[str, bytes], bytes | None]
                 content = clean(record.filename, archive.read(record))
                 if content is not None:
                     kept.writestr(record.filename, content)
-    except (*_BROKEN, RecursionError) as error:
+    except (*BROKEN, RecursionError) as error:
         reason = clean_text(error, 120)
         raise InputError(f"{clean_text(path.name)} is not a whole {kind}: {reason}.", "Save it again.") from error
     copy.seek(0)
@@ -62,8 +62,12 @@ def within_limits(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
     ------
     InputError
         Unpacked they are too large or too many, or two have one name.
+    BadZipFile
+        It does not begin with a record: of an archive that is cut off, one inside it may have been found.
     """
     records, name = archive.infolist(), clean_text(path.name)
+    if records and min(record.header_offset for record in records) != 0:
+        raise zipfile.BadZipFile("its end is missing")
     if sum(record.file_size for record in records) > MAX_BYTES or len(records) > _MAX_RECORDS:
         raise InputError(f"{name} is larger than {MAX_BYTES / 1024**3:g} GB.", "Check a smaller model.")
     if any(r.file_size > max(_SMALL, _MAX_RATIO * r.compress_size) for r in records):

@@ -45,10 +45,13 @@ def fetch_model(
     ToolError
         The store cannot be reached or read.
     """
-    local = Path(url2pathname(urlsplit(uri).path) if uri.startswith("file:") else uri).expanduser()
-    if local.exists():
-        return ModelFiles(uri=uri, path=str(local.resolve()))
     shown = clean_text(without_credentials(uri))
+    try:
+        local = Path(url2pathname(urlsplit(uri).path) if uri.startswith("file:") else uri).expanduser()
+        if local.exists():
+            return ModelFiles(uri=uri, path=str(local.resolve()))
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have, or a user whom nobody knows
+        raise NotFoundError(f"There is no model at {shown}.", MODEL_FORMS) from None
     if not (uri.startswith(("runs:/", "models:/")) or _RUN_ID.fullmatch(uri)):
         raise NotFoundError(f"There is no model at {shown}.", MODEL_FORMS)
     address = parse_address(tracking_uri)

@@ -54,6 +54,7 @@ class LoadedModel:
         self._call = run
         self._takes_list = takes_list
         self._batch: int | None = spec.batch
+        self._tensors_at = "cpu" if module is None else device  # ONNX Runtime brings arrays to its device itself
         self._no_gradients = torch.inference_mode
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -238,10 +239,10 @@ class LoadedModel:
     def _run(self, images: np.ndarray) -> Any:
         n = len(images)
         if self._takes_list:
-            batch: Any = list(prepare(images, self.spec, self.device))
+            batch: Any = list(prepare(images, self.spec, self._tensors_at))
         else:
             missing = max(0, (self.spec.batch or 0) - n)  # it takes exactly so many: the last is repeated
-            batch = prepare(np.concatenate([images, images[-1:].repeat(missing, axis=0)]), self.spec, self.device)
+            batch = prepare(np.concatenate([images, images[-1:].repeat(missing, axis=0)]), self.spec, self._tensors_at)
         try:
             with self._no_gradients():
                 output = self._call(batch)

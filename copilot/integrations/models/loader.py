@@ -14,13 +14,14 @@ from torch import nn
 
 from copilot.errors import CopilotError, InputError, MissingExtraError
 from copilot.integrations.models.exported_programs import input_dtype, input_shape, load_exported_program
+from copilot.integrations.models.forms import is_torchscript
 from copilot.integrations.models.loaded import LoadedModel
 from copilot.integrations.models.spec import ModelFiles, model_card, read_spec, weights_file
-from copilot.integrations.models.torchscript import is_torchscript, load_torchscript, takes_list
+from copilot.integrations.models.torchscript import load_torchscript, takes_list
 from copilot.utils.sandbox import isolated, isolation_available
 from copilot.utils.validators import clean_text
 
-__all__ = ["LoadedModel", "load_model", "readable"]
+__all__ = ["LoadedModel", "load_model"]
 _AS_PT2 = "Log it with mlflow.pytorch.log_model(..., serialization_format='pt2')"
 
 
@@ -43,7 +44,8 @@ def load_model(
         MLflow store to fetch from.
     allow_pickle : bool, default False
         Load pickled models too (``models.allow_pickle``). Their files can run any code, so this works only in a
-        supervised child process that is isolated: ``run_supervised(..., isolation=Isolation(read=readable(files)))``.
+        supervised child process that is isolated: ``run_supervised(..., isolation=Isolation(read=files_of(files)))``
+        (`external_weights.files_of`). ``forms.needs_unpickling`` tells which models these are.
     architecture : str, optional
         ``models.architecture``: the network that bare weights belong to; default: what the model or its run says.
     preprocessing : mapping, optional
@@ -83,11 +85,6 @@ def load_model(
     return LoadedModel(module, spec, name, module=module, device=place, takes_list=lists)
 
 
-def readable(files: ModelFiles) -> list[Path]:
-    """What an isolated process has to read to load a model."""
-    return [Path(files.path)]
-
-
 def _device(wanted: str) -> str:
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
@@ -117,13 +114,13 @@ def _of_onnx(
     except ImportError as error:
         raise MissingExtraError("Loading ONNX models", "models") from error
     root = Path(files.path)
-    model = load_onnx(file, root if root.is_dir() else file.parent, device)
+    model = load_onnx(file, root if root.is_dir() else file.parent, device, threads=torch.get_num_threads())
     spec = read_spec(files, model.shape, dtype=model.dtype, preprocessing=preprocessing)
 
     def run(batch: torch.Tensor) -> dict[str, Any]:
         return model(batch.cpu().numpy())
 
-    return LoadedModel(run, spec, name)
+    return LoadedModel(run, spec, name, device=model.device)
 
 
 def _load(

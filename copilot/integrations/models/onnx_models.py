@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors
+from onnx.external_data_helper import ExternalDataInfo
 
 from copilot.errors import InputError
+from copilot.utils.logging import no_telemetry
 from copilot.utils.validators import clean_text
+
+no_telemetry()  # before ONNX Runtime is imported, which starts it
+
+import onnxruntime  # noqa: E402
 
 MAX_BYTES = 4 * 1024**3
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
@@ -27,6 +33,8 @@ class OnnxModel:
         Shape of its input, -1 where it may vary.
     dtype : str
         Type of its input, as NumPy names it.
+    device : str
+        Where ONNX Runtime runs it: ``cuda`` or ``cpu``; it falls back to the latter by itself.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, shown: str) -> None:
@@ -42,6 +50,7 @@ class OnnxModel:
         self.shape = [n if isinstance(n, int) and n > 0 else -1 for n in inputs[0].shape]
         self._input = inputs[0].name
         self._session = session
+        self.device = "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
     def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """What the model gives for a batch, by the names of its outputs."""
@@ -49,7 +58,7 @@ class OnnxModel:
         return dict(zip(names, self._session.run(None, {self._input: batch}), strict=True))
 
 
-def load_onnx(file: Path, root: Path, device: str = "cpu") -> OnnxModel:
+def load_onnx(file: Path, root: Path, device: str = "cpu", *, threads: int = 0) -> OnnxModel:
     """Load an ONNX file.
 
     Parameters
@@ -58,6 +67,9 @@ def load_onnx(file: Path, root: Path, device: str = "cpu") -> OnnxModel:
     root : Path
         The model's folder: weights in files of their own must lie in it.
     device : {"cpu", "cuda"}
+        Wanted; ``OnnxModel.device`` tells which it is.
+    threads : int, default 0
+        That compute one operator; 0 leaves it to ONNX Runtime, which takes all cores.
 
     Raises
     ------
@@ -68,6 +80,7 @@ def load_onnx(file: Path, root: Path, device: str = "cpu") -> OnnxModel:
     _check(file, root.resolve(), shown)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # its warnings are for whoever builds it
+    options.intra_op_num_threads = threads
     known = onnxruntime.get_available_providers()
     wanted = ["CUDAExecutionProvider"] if device == "cuda" else []
     providers = [name for name in (*wanted, "CPUExecutionProvider") if name in known]
@@ -88,18 +101,28 @@ def _check(file: Path, root: Path, shown: str) -> None:
         raise
     except Exception as error:  # protobuf's own errors
         raise InputError(f"{shown} is not an ONNX model.", "Export the model to ONNX again.") from error
-    total = file.stat().st_size
-    for tensor in _get_all_tensors(model):
-        if tensor.HasField("data_location") and tensor.data_location == onnx.TensorProto.EXTERNAL:
-            total += _external(ExternalDataInfo(tensor).location, file, root, shown)
-    if total > MAX_BYTES:
+    parts = list(_parts(model))
+    tensors = [part for part in parts if isinstance(part, onnx.TensorProto)]
+    outside = [tensor for tensor in tensors if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    places = {ExternalDataInfo(tensor).location for tensor in outside}
+    if file.stat().st_size + sum(_external(place, file, root, shown) for place in places) > MAX_BYTES:
         raise InputError(f"{shown} is larger than {MAX_BYTES / 1024**3:g} GB.", "Check a smaller model.")
-    own = {function.domain for function in model.functions}
-    nodes = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    for node in nodes:
-        if node.domain not in _DOMAINS | own or node.op_type in _OPERATORS_OUT:
+    known = _DOMAINS | {function.domain for function in model.functions}
+    for node in parts:
+        if isinstance(node, onnx.NodeProto) and (node.domain not in known or node.op_type in _OPERATORS_OUT):
             name = clean_text(f"{node.domain}::{node.op_type}", 60)
             raise InputError(f"{shown} needs the operator {name}, which is not one of ONNX.", "Export it without.")
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    """All that a model is made of, the bodies of If, Loop and Scan and of functions included."""
+    yield message
+    if isinstance(message, onnx.TensorProto):  # its numbers would be copied
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _parts(part)
 
 
 def _external(location: str, file: Path, root: Path, shown: str) -> int:

@@ -51,6 +51,11 @@ def probabilities(scores: np.ndarray, spec: InputSpec) -> np.ndarray:
     if scores.shape[1] == 1:
         positive = scores if in_range and spec.output != "logits" else 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
         return np.hstack([1 - positive, positive])
+    if spec.output == "probabilities" and not in_range:
+        raise InputError(
+            f"The model is said to give probabilities, but values from {scores.min():.3g} to {scores.max():.3g} came.",
+            "Set output to logits in its metadata or in models.preprocessing.",
+        )
     sums_to_one = in_range and np.allclose(scores.sum(axis=1), 1.0, atol=1e-3)
     if spec.output == "probabilities" or (spec.output is None and sums_to_one):
         clipped = np.clip(scores, 0.0, None)

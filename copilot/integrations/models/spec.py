@@ -13,7 +13,7 @@ from pydantic import Field
 from copilot.core.findings import Document
 from copilot.errors import InputError, NotFoundError
 from copilot.integrations.images.base import Task
-from copilot.integrations.models.spec_words import overrides, said
+from copilot.integrations.models.spec_words import overrides, said, said_by_run
 from copilot.utils.validators import clean_text
 
 WEIGHTS = (".pt2", ".pt", ".pth", ".onnx", ".safetensors")
@@ -40,7 +40,7 @@ class InputSpec(Document):
     A pixel value v from 0 to 255 becomes ``(v * scale - mean) / std``. ``batch`` is set where the model takes exactly
     so many images at once. ``resize`` is how images of other sizes come to the model's size in detection: stretched, or
     with grey bars; ``background`` whether its class 0 stands for none, as in torchvision's detectors. ``architecture``
-    names the network that bare weights belong to.
+    names the network that bare weights belong to. ``sources`` is where each of these fields was told, in words.
     """
 
     channels: int | None = None
@@ -59,6 +59,30 @@ class InputSpec(Document):
     background: bool | None = None
     batch: int | None = None
     architecture: str | None = None
+    sources: dict[str, str] = Field(default_factory=dict)
+
+    def told(self) -> str:
+        """One line of words: how pixels are prepared, which images the model takes, and where that was told."""
+        count = f"{self.channels} channel{'s' if self.channels != 1 else ''}" if self.channels else ""
+        images = ", ".join(filter(None, [count, f"{self.height} x {self.width}" if self.size else ""]))
+        of_pixels, of_images = self._origin("scale", "mean", "std"), self._origin("channels", "height", "width")
+        if not images:
+            return f"{self._pixels()}, {of_pixels}; no size of images is told"
+        if of_pixels == of_images:
+            return f"{self._pixels()} in {images}, {of_pixels}"
+        return f"{self._pixels()}, {of_pixels}; {images}, {of_images}"
+
+    def _pixels(self) -> str:
+        mean, std = (values if len(set(values)) > 1 else values[:1] for values in (self.mean, self.std))
+        if len(mean) == len(std) == 1:
+            low, high = (f"{(v * self.scale - mean[0]) / std[0]:.3g}" for v in (0, 255))
+            return f"pixels from {low} to {high}"
+        means, stds = (", ".join(f"{v:.3g}" for v in values) for values in (mean, std))
+        return f"pixels from 0 to {255 * self.scale:.3g} less the mean {means}, divided by {stds}"
+
+    def _origin(self, *fields: str) -> str:
+        found = dict.fromkeys(self.sources[field] for field in fields if field in self.sources)
+        return f"from {' and '.join(found)}" if found else "as nothing says otherwise"
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -144,16 +168,7 @@ def read_spec(
     InputError
         Mean or standard deviation do not fit the channels.
     """
-    card = model_card(files)
-    written = said([_mapping(card.get("metadata")), files.params])
-    told = {**written, **_from_shape(shape or []), **_from_signature(_mapping(card.get("signature")))}
-    told |= {"dtype": dtype} if dtype in get_args(Dtype) else {}
-    if task:
-        told["task"] = task
-    if told.get("task", "classification") != "classification":
-        told |= {"classes": written.get("classes")}  # a signature tells the second side of an output, whatever that is
-    if shape and len(shape) == 4 and shape[0] > 0:
-        told["batch"] = shape[0]
+    told, sources = _of_itself(files, shape or [], dtype, task)
     chosen = overrides(preprocessing or {})
     if told.get("dtype") == "uint8" and chosen.keys() & {"scale", "mean", "std"}:
         raise InputError(
@@ -161,15 +176,44 @@ def read_spec(
             "Remove them: the model scales its images itself.",
         )
     told |= chosen
-    if told.get("dtype") == "uint8":
-        told.setdefault("scale", 1.0)
-    spec = InputSpec(**told)
+    sources |= dict.fromkeys(chosen, "models.preprocessing")
+    if told.get("dtype") == "uint8" and "scale" not in told:
+        told["scale"], sources["scale"] = 1.0, sources["dtype"]
+    spec = InputSpec(**told, sources=sources)
     if any(len(v) not in (1, spec.channels or len(v)) for v in (spec.mean, spec.std)) or 0 in spec.std:
         raise InputError(
             f"Mean and standard deviation of {clean_text(files.uri)} do not fit {spec.channels} channels.",
             "Log one number, or one for each channel.",
         )
     return spec
+
+
+def _of_itself(
+    files: ModelFiles, shape: list[int], dtype: str | None, task: Task | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What everything but the person says: fields of an `InputSpec`, and where each was told."""
+    card = model_card(files)
+    by_run, written = said_by_run(files.params), said(_mapping(card.get("metadata")))
+    told: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+
+    def take(fields: Mapping[str, Any], where: str) -> None:
+        told.update(fields)
+        sources.update(dict.fromkeys(fields, where))
+
+    for key, (value, name) in by_run.items():
+        take({key: value}, f"the run's parameter {name}")
+    take({key: value for key, (value, _) in written.items()}, "the model's metadata")
+    classes = {"classes": told.get("classes")}
+    take(_from_shape(shape), "the model's input")
+    take(_from_signature(_mapping(card.get("signature"))), "the model's signature")
+    take({"dtype": dtype} if dtype in get_args(Dtype) else {}, "the model's input")
+    take({"task": task} if task else {}, "the network")
+    if told.get("task", "classification") != "classification":
+        told |= classes  # a signature tells the second side of an output, whatever that is
+    if len(shape) == 4 and shape[0] > 0:
+        told["batch"] = shape[0]
+    return told, sources
 
 
 def _from_signature(signature: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ _NAMES = {
     "background": ("background",),
     "architecture": ("architecture", "arch", "model_name", "backbone", "model"),
 }
+# In the parameters of a run these may stand for something else: scale of an augmentation, std of first weights, ...
+_AMBIGUOUS = frozenset({"mean", "std", "scale", "output", "resize", "labels", "background"})
+_CHANNELS = (1, 3, 4)  # any other number is that of a network's inner channels
 _LAYOUTS = {"nchw": "NCHW", "channels_first": "NCHW", "nhwc": "NHWC", "channels_last": "NHWC"}
 _OUTPUTS = {"logits": "logits", "probabilities": "probabilities", "softmax": "probabilities"}
 
@@ -69,15 +72,27 @@ def overrides(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def said(sources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields of an `InputSpec` that people wrote down, the first source that has one winning."""
-    found: dict[str, Any] = {}
-    for source in sources:
-        plain = {re.sub(r"[^a-z0-9]+", "_", str(key).lower()): value for key, value in source.items()}
-        for field, names in _NAMES.items():
-            if (value := next((plain[name] for name in names if name in plain), None)) is not None:
-                for key, item in _READERS[field](value).items():
-                    found.setdefault(key, item)
+def said(metadata: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """The fields of an `InputSpec` that a model's metadata tell, and the name by which each is told."""
+    return _said(metadata, _NAMES)
+
+
+def said_by_run(params: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    """The same of the parameters of a run, where short names count for nothing: they may mean anything."""
+    clear = {field: tuple(n for n in names if n not in _AMBIGUOUS) for field, names in _NAMES.items()}
+    found = _said(params, clear)
+    if "channels" in found and found["channels"][0] not in _CHANNELS:
+        del found["channels"]
+    return found
+
+
+def _said(source: Mapping[str, Any], known: Mapping[str, Iterable[str]]) -> dict[str, tuple[Any, str]]:
+    plain = {re.sub(r"[^a-z0-9]+", "_", str(key).lower()): value for key, value in source.items()}
+    found: dict[str, tuple[Any, str]] = {}
+    for field, names in known.items():
+        if (name := next((n for n in names if plain.get(n) is not None), None)) is not None:
+            for key, item in _READERS[field](plain[name]).items():
+                found.setdefault(key, (item, name))
     return found
 
 

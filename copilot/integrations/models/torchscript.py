@@ -8,7 +8,6 @@ every operator of every method afterwards, before anything of it runs. What is l
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,15 +36,6 @@ _OPERATOR = re.compile(
     r"aten::(?!(save|from_file|set_|data_ptr|set_data)$)\w+|prim::(?!rpc_|PythonOp$|CallMethod$|CallFunction$)\w+"
     r"|(torchvision|quantized)::\w+"
 )
-
-
-def is_torchscript(file: Path) -> bool:
-    """True for an archive with the records of TorchScript; nothing is loaded."""
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-    return any(name.endswith("/constants.pkl") for name in names) and any("/code/" in name for name in names)
 
 
 def load_torchscript(file: Path) -> torch.jit.ScriptModule:

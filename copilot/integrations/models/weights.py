@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from copilot.errors import InputError
 from copilot.integrations.models.archives import MAX_BYTES, within_limits
+from copilot.integrations.models.forms import NotWholeError, holds_only_tensors
 from copilot.utils.validators import clean_text
 
 HELD_IN = ("state_dict", "model_state_dict", "model", "ema", "model_ema", "state_dict_ema", "net", "weights")
@@ -33,12 +34,12 @@ Weights = dict[str, torch.Tensor]
 
 
 def read_weights(file: Path) -> Weights | None:
-    """Tensors by name from a safetensors or PyTorch file; None if the file holds something that is no tensor.
+    """Tensors by name from a safetensors or PyTorch file; None if the file can only be unpickled.
 
     Raises
     ------
     InputError
-        It is broken or too large.
+        It is damaged, no such file, too large, or holds no weights.
     """
     shown = clean_text(file.name)
     if file.stat().st_size > MAX_BYTES:
@@ -50,9 +51,27 @@ def read_weights(file: Path) -> Weights | None:
             within_limits(file, archive)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception:  # a pickle of something else, or no pickle at all
-        return None
-    return _tensors(content)
+    except Exception as error:  # a pickle of something else, or of a file that is cut off: PyTorch raises many kinds
+        if (reason := _damage(file, error)) is None:
+            return None
+        raise InputError(f"{shown} is damaged, or no file of PyTorch: {reason}.", "Save or copy it again.") from error
+    weights = _tensors(content)
+    if weights is None:
+        raise InputError(
+            f"{shown} holds no weights by name: {clean_text(type(content).__name__, 40)}.",
+            f"Save the state_dict itself, or a checkpoint that keeps it as {HELD_IN[0]}.",
+        )
+    return weights
+
+
+def _damage(file: Path, error: Exception) -> str | None:
+    """Why a file cannot be read; None if only unpickling it was refused."""
+    try:
+        if not holds_only_tensors(file):
+            return None
+    except NotWholeError as why:
+        return str(why)
+    return clean_text((str(error).splitlines() or [type(error).__name__])[0], 120).rstrip(".")
 
 
 def _from_safetensors(file: Path, shown: str) -> Weights:

@@ -68,3 +68,11 @@ def test_results_of_unknown_checks_are_read_as_they_come():
     assert found == {"score": 0.5, "deep, a": 1, "deep, b": None, "AUC [31m, cat": 0.25}
     many = {f"property {i}": {"Drift score": 0.1, "Method": "KS"} for i in range(40)}
     assert len(evidence_of("LabelDrift", {"train": many, "test": many})) == MAX_EVIDENCE
+
+
+def test_limits_in_a_message_are_no_tags():
+    told = "<p>Drift score &lt; 0.2</p> Drift score < 0.2 for <b class='x'>Area</b>.<br/> Scores > 0.5 fail."
+    (found,) = outcomes_of([CheckRun("LabelDrift", "", None, (("FAIL", "limit", told),))])
+    assert "Drift score < 0.2 for Area . Scores > 0.5 fail" in found.summary
+    assert "<b" not in found.summary
+    assert "<p>" not in found.summary

@@ -215,7 +215,7 @@ def test_an_object_that_cannot_be_drawn_counts_as_no_class(tmp_path):
 
 def test_polygons_need_the_extra_and_run_lengths_do_not(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools", None)
-    with pytest.raises(MissingExtraError, match=r"mlops-copilot\[coco\]"):
+    with pytest.raises(MissingExtraError, match=r"mlops-copilot\[models\]"):
         instance_mask([[0, 0, 5, 0, 5, 5]], 20, 10)
     assert instance_mask({"size": [10, 20], "counts": [0, 200]}, 20, 10).all()
 

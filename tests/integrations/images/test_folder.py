@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 
@@ -119,3 +120,13 @@ def test_missing_and_empty_folders_are_one_line(tmp_path):
     (tmp_path / "a" / "x.png").write_bytes(b"no")
     with pytest.raises(InputError, match=r"a/x\.png: not an image"):
         ImageFolder(tmp_path).sample()
+
+
+def test_a_pipe_with_the_name_of_an_image_is_not_waited_for(tmp_path):
+    folder = tmp_path / "set" / "a"
+    folder.mkdir(parents=True)
+    Image.new("L", (4, 4)).save(folder / "fine.png")
+    os.mkfifo(folder / "pipe.png")
+    images = ImageFolder(tmp_path / "set")
+    assert [images.names[i] for i in images.sample()] == ["a/fine.png"]
+    assert images.skipped == {"a/pipe.png": "it is no regular file"}

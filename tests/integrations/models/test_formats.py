@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import torchvision
 
 from copilot.errors import ConfigError, InputError
-from copilot.integrations.models import torchscript
+from copilot.integrations.models import loader, torchscript
 from copilot.integrations.models.loader import load_model
 from copilot.integrations.models.spec import ModelFiles
 from copilot.integrations.models.weights import build
 
 onnx = pytest.importorskip("onnx", reason="ONNX models are made with onnx")
-pytest.importorskip("onnxruntime", reason="ONNX models are run with onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX models are run with onnxruntime")
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 
@@ -107,11 +112,75 @@ def test_onnx_models_that_are_refused(tmp_path):
     with pytest.raises(InputError, match="evil::GlobalAveragePool"):
         load_model(path)
     onnx_file(path, kind=onnx.TensorProto.INT64)
-    with pytest.raises(InputError, match="int64"):
+    with pytest.raises(InputError, match=r"INVALID_GRAPH|int64"):
         load_model(path)
     path.write_bytes(b"\x08\x01 no model")
     with pytest.raises(InputError, match="not an ONNX model"):
         load_model(path)
+
+
+def with_branches(path, *, domain="", location=None):
+    """An If whose branches give a constant, one of them by an operator of `domain`, or from a file."""
+    make, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    tensor = onnx.numpy_helper.from_array(np.ones((2, 4), np.float32), "c")
+    if location:
+        onnx.external_data_helper.set_external_data(tensor, location=location)
+        tensor.ClearField("raw_data")
+    out = [info("b", onnx.TensorProto.FLOAT, None)]
+    inner = [make("Constant", [], ["k"], value=tensor), make("Relu", ["k"], ["b"], domain=domain)]
+    branches = {
+        f"{name}_branch": onnx.helper.make_graph([make("Constant", [], ["k"], value=tensor), *nodes], name, [], out)
+        for name, nodes in (("then", inner[1:]), ("else", [make("Identity", ["k"], ["b"])]))
+    }
+    nodes = [
+        make("ReduceMax", ["x"], ["top"], keepdims=0),
+        make("Cast", ["top"], ["yes"], to=onnx.TensorProto.BOOL),
+        make("If", ["yes"], ["y"], **branches),
+    ]
+    onnx_file(path, nodes=nodes, domain=domain)
+
+
+def test_the_bodies_of_an_onnx_model_are_looked_at_too(tmp_path):
+    path = tmp_path / "net.onnx"
+    with_branches(path)
+    assert load_model(path).predict(IMAGES[:2]).shape == (2, 4)
+    with_branches(path, domain="evil")
+    with pytest.raises(InputError, match="evil::Relu"):
+        load_model(path)
+    with_branches(path, location="../secret")
+    with pytest.raises(InputError, match="outside its own folder"):
+        load_model(path)
+
+
+def test_onnx_runtime_gets_the_threads_of_torch_and_tells_its_device(tmp_path, monkeypatch):
+    onnx_file(tmp_path / "net.onnx")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(loader, "_device", lambda wanted: "cuda")  # a GPU that this ONNX Runtime cannot use
+    gc.collect()  # threads of sessions that nobody holds
+    before = psutil.Process().num_threads()
+    model = load_model(tmp_path / "net.onnx", device="cuda")
+    with_gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    assert model.device == ("cuda" if with_gpu and torch.cuda.is_available() else "cpu")
+    assert model.predict(IMAGES).shape == (5, 4)
+    assert psutil.Process().num_threads() == before  # one thread is the caller's own
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    kept = load_model(tmp_path / "net.onnx")
+    assert psutil.Process().num_threads() == before + 2
+    assert kept.device in ("cpu", "cuda")
+
+
+def test_onnx_runtime_reports_nothing_and_leaves_no_number_of_the_machine(tmp_path):
+    onnx_file(tmp_path / "net.onnx")
+    code = (
+        f"from copilot.integrations.models.loader import load_model; print(load_model({str(tmp_path / 'net.onnx')!r}))"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    home = tmp_path / "home"
+    home.mkdir()
+    env |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert "LoadedModel" in told.stdout
+    assert not [path for path in home.rglob("*") if "onnxruntime" in path.name.lower()]
 
 
 class Relu(torch.nn.Module):

@@ -22,9 +22,10 @@ from mlflow import MlflowClient
 
 import copilot
 from copilot.errors import InputError, NotFoundError, ToolError
+from copilot.integrations.models.external_weights import files_of
 from copilot.integrations.models.files import fetch_model
-from copilot.integrations.models.loader import load_model, readable
-from copilot.integrations.models.spec import ModelFiles, read_spec
+from copilot.integrations.models.loader import load_model
+from copilot.integrations.models.spec import InputSpec, ModelFiles, read_spec
 from copilot.utils.config import MlflowSettings
 from copilot.utils.sandbox import Isolation, isolation_available
 from copilot.utils.supervise import run_supervised
@@ -263,7 +264,7 @@ def test_a_pickled_model_loads_in_an_isolated_child(logged, net, images, tmp_pat
     limits = {"timeout_s": 60, "memory_limit_gb": 4}
     with pytest.raises(InputError, match="isolated process"):
         run_supervised("copilot.steps_for_models:predict", payload, **limits)
-    isolation = Isolation(read=readable(files))
+    isolation = Isolation(read=files_of(files))
     result = run_supervised("copilot.steps_for_models:predict", payload, isolation=isolation, **limits)
     assert np.allclose(result["rows"], expected(net.layers, images), atol=1e-6)
 
@@ -281,7 +282,13 @@ def test_a_mismatch_says_what_was_expected_and_what_came(logged, images):
 
 def test_torchscript_loads_and_normalises(net, images, tmp_path):
     path = saved(tmp_path, net)
-    params = {"mean": "[0.5]", "std": "(0.25,)", "img_size": "8x8", "in_channels": "1", "num_classes": "3"}
+    params = {
+        "normalize.mean": "[0.5]",
+        "pixel_std": "(0.25,)",
+        "img_size": "8x8",
+        "in_channels": "1",
+        "num_classes": "3",
+    }
     model = load_model(ModelFiles(uri="x", path=str(path), params=params))
     tensor = (torch.from_numpy(images).float().permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
     wanted = torch.softmax(net(tensor).double(), dim=1).detach().numpy()
@@ -344,7 +351,7 @@ def test_model_folders_that_cannot_be_used(net, tmp_path):
     with pytest.raises(InputError, match="weights without the network"):
         load_model(tmp_path)
     (tmp_path / "weights.pth").write_text("not a model")
-    with pytest.raises(InputError, match="is pickled"):
+    with pytest.raises(InputError, match="is damaged, or no file of PyTorch"):
         load_model(tmp_path)
 
 
@@ -385,6 +392,54 @@ def test_class_names_are_cleaned(tmp_path):
 
 
 def test_mean_and_std_must_fit_the_channels(tmp_path):
-    params = {"channels": "1", "mean": "0.1,0.2,0.3"}
+    params = {"channels": "1", "image_mean": "0.1,0.2,0.3"}
     with pytest.raises(InputError, match="do not fit 1 channels"):
         read_spec(ModelFiles(uri="x", path=str(tmp_path), params=params))
+
+
+def test_parameters_of_a_run_that_may_mean_anything_are_not_taken_for_preprocessing(tmp_path):
+    params = {"scale": "1.0", "mean": "0.0", "std": "0.02", "output": "softmax", "resize": "pad", "labels": "[a, b]"}
+    files = ModelFiles(uri="x", path=str(tmp_path), params={**params, "background": "true", "channels": "64"})
+    assert read_spec(files) == InputSpec()
+    chosen = read_spec(files, preprocessing={"mean": [0.5], "std": [0.02]})
+    assert (chosen.mean, chosen.std) == ((0.5,), (0.02,))
+    (tmp_path / "MLmodel").write_text(yaml.safe_dump({"metadata": {"scale": 1.0, "std": 0.5}}))
+    assert (read_spec(files).scale, read_spec(files).std) == (1.0, (0.5,))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "params", "preprocessing", "told"),
+    [
+        ({}, {}, {}, "pixels from 0 to 1, as nothing says otherwise; no size of images is told"),
+        (METADATA, {}, {}, "pixels from 0 to 1 in 1 channel, 8 x 8, from the model's metadata"),
+        (
+            {"image_size": 8},
+            {"rescale": "1.0", "in_channels": "3"},
+            {},
+            "pixels from 0 to 255, from the run's parameter rescale; "
+            "3 channels, 8 x 8, from the run's parameter in_channels and the model's metadata",
+        ),
+        (
+            {},
+            {"imgsz": "640"},
+            {"range": "-1..1"},
+            "pixels from -1 to 1, from models.preprocessing; 640 x 640, from the run's parameter imgsz",
+        ),
+        (
+            {"mean": [0.485, 0.456, 0.406], "std": [0.2, 0.2, 0.2]},
+            {},
+            {"channels": 3},
+            "pixels from 0 to 1 less the mean 0.485, 0.456, 0.406, divided by 0.2, from the model's metadata; "
+            "3 channels, from models.preprocessing",
+        ),
+    ],
+)
+def test_what_is_used_is_told_with_where_it_came_from(tmp_path, metadata, params, preprocessing, told):
+    (tmp_path / "MLmodel").write_text(yaml.safe_dump({"metadata": metadata}))
+    files = ModelFiles(uri="x", path=str(tmp_path), params=params)
+    assert read_spec(files, preprocessing=preprocessing).told() == told
+
+
+def test_bytes_and_the_size_of_a_program_are_told(tmp_path):
+    spec = read_spec(ModelFiles(uri="x", path=str(tmp_path)), [1, 3, 8, 9], dtype="uint8")
+    assert spec.told() == "pixels from 0 to 255 in 3 channels, 8 x 9, from the model's input"
