@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from copilot.errors import CopilotError, InputError, JobCancelled, NotFoundError
+from copilot.errors import InputError, NotFoundError
 from copilot.model_verbs import ModelVerbs
 from copilot.utils.validators import clean_text
 from copilot.workbench import DATA, Progress
@@ -269,39 +269,19 @@ class DataVerbs(ModelVerbs):
         seed: int,
         progress: Progress,
     ) -> list[tuple[Outcome, tuple[Picture, ...]]]:
-        from copilot.core.data import DRIFT
         from copilot.integrations.inspection.inspect import inspect_sets
         from copilot.integrations.predictions_files import read_predictions
 
-        told = progress or (lambda share, line: None)
-        work = {"executor": self.settings.executor, "refresh": refresh, "seed": seed}
-        found = inspect_sets(
+        return inspect_sets(
             train,
             val,
-            [check for check in self.data_checks if not isinstance(check, DRIFT)],
+            self.data_checks,
             predictions=read_predictions(predictions, val) if predictions else None,
             scores=scores,
             groups_pattern=groups_pattern,
             ignore=self._mutes_of(DATA),
-            progress=lambda share, line: told(0.8 * share, line),
-            **work,
+            executor=self.settings.executor,
+            refresh=refresh,
+            seed=seed,
+            progress=progress,
         )
-        return [*found, *self._moved(train, val, lambda share, line: told(0.8 + 0.2 * share, line), work)]
-
-    def _moved(
-        self, train: ImageSet, val: ImageSet, progress: Progress, work: dict[str, Any]
-    ) -> list[tuple[Outcome, tuple[Picture, ...]]]:
-        """What the checks of drift say of two splits; where the sets cannot be compared, each says why."""
-        from copilot.core.data import DRIFT
-        from copilot.integrations.inspection.comparison import compare_sets
-
-        own = [check for check in self.data_checks if isinstance(check, DRIFT)]
-        try:
-            found = compare_sets(train, val, revisions=False, checks=self._drift_checks(), progress=progress, **work)
-        except JobCancelled:
-            raise
-        except CopilotError as error:
-            return [(check.outcome("error", clean_text(str(error), 300)), ()) for check in own]
-        return [
-            (outcome, tuple(p for p in found.pictures if p.finding_code == outcome.code)) for outcome in found.outcomes
-        ]

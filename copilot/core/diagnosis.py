@@ -207,7 +207,7 @@ def _summary(
 
 
 def _of_the_model(by_code: Mapping[str, Outcome]) -> str:
-    """The gravest thing that probes, data checks or Deepchecks found, if it is grave: no verdict of the curves hides it."""
+    """The gravest thing that other witnesses found, if it is grave: no verdict of the curves hides it."""
     found = [o for code, o in by_code.items() if code.startswith(("OVF3", "OVF4", "OVF5")) and o.state == "issue"]
     worst = max(found, key=lambda o: SEVERITIES.index(o.severity), default=None)
     if worst is None or worst.severity == "low":

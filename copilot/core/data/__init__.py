@@ -31,7 +31,6 @@ BUILT_IN: tuple[type[BaseCheck], ...] = (
     LabelDrift,
     EmbeddingDrift,
 )
-DRIFT = (PropertyDrift, LabelDrift, EmbeddingDrift)  # these compare two sets of any kind
 _ELSEWHERE = ("OVF401",)  # compares revisions from file lists, and has its thresholds there
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from copilot.errors import InputError
-from copilot.integrations.images.base import ImageSet, pixels_key
+from copilot.integrations.images.base import ImageSet
+from copilot.integrations.images.decoding import pixels_key
 from copilot.integrations.images.files import SPLITS, NoSplitsError, file_stamp, integer_classes, listed
 from copilot.integrations.images.npz import Npz
 from copilot.utils.validators import clean_text

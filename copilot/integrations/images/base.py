@@ -10,18 +10,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from copilot.errors import InputError
+from copilot.integrations.images.decoding import (
+    BROKEN,
+    MODES,
+    as_array,
+    as_pixels,
+    broken_reason,
+    in_mode,
+    pixels_key,
+)
 from copilot.utils.validators import clean_text
 
-MAX_PIXELS = 50_000_000
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no format that starts another program
-BROKEN = (OSError, UnidentifiedImageError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 KEPT_BYTES = 128_000_000
 NOTE_LENGTH = 300
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 Size = int | tuple[int, int]
 Task = Literal["classification", "detection", "segmentation"]
@@ -181,7 +185,7 @@ class ImageSet:
         InputError
             The file cannot be decoded.
         """
-        return _as_array(self._open(index, channels))
+        return as_array(self._open(index, channels))
 
     def read(
         self, indices: Sequence[int] | np.ndarray, *, channels: int | None = None, size: Size | None = None
@@ -212,7 +216,7 @@ class ImageSet:
             opened = self._open(int(index), channels)
             if shape is not None and opened.size != (shape[1], shape[0]):
                 opened = opened.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-            images.append(_as_array(opened))
+            images.append(as_array(opened))
         if len({image.shape for image in images}) > 1:
             raise InputError(f"The images in {self.origin} differ in size or channels.", "Say which size to use.")
         return np.stack(images) if images else np.zeros((0, *(shape or (0, 0)), channels or 1), np.uint8)
@@ -250,11 +254,11 @@ class ImageSet:
         return True
 
     def _open(self, index: int, channels: int | None) -> Image.Image:
-        if channels not in (None, *_MODES):
+        if channels not in (None, *MODES):
             raise InputError(f"Images cannot be read with {channels} channels.", "Use 1 (grey), 3 (RGB) or 4 (RGBA).")
         image = self._kept.pop(index, None) or self._loaded(index)
         try:
-            return _in_mode(image, channels)
+            return in_mode(image, channels)
         except BROKEN as error:
             raise self._broken(index, error) from error
 
@@ -270,34 +274,6 @@ class ImageSet:
         return InputError(f"{self.names[index]} cannot be read: {reason}.", "Remove or replace this file.")
 
 
-def decoded(file: object) -> Image.Image:
-    """An image file (path or binary file object), decoded; errors are those of `BROKEN`."""
-    if isinstance(file, str | os.PathLike) and os.path.exists(file) and not os.path.isfile(file):
-        raise ValueError("it is no regular file")  # a pipe would be waited for
-    with Image.open(file, formats=FORMATS) as opened:
-        if opened.width * opened.height > MAX_PIXELS:
-            raise ValueError(f"{opened.width} x {opened.height} pixels exceed the limit of {MAX_PIXELS:,}")
-        opened.load()
-        return opened.copy()
-
-
-def header_size(file: object) -> tuple[int, int]:
-    """Width and height that an image file states, without decoding it; errors are those of `BROKEN`."""
-    with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as opened:
-        return opened.size
-
-
-def as_pixels(image: Image.Image) -> np.ndarray:
-    """A decoded image, uint8 of shape (h, w, 1) where it is grey, else (h, w, 3); errors are those of `BROKEN`."""
-    return _as_array(_in_mode(image, None))
-
-
-def pixels_key(pixels: np.ndarray) -> str:
-    """A `content_key` for what is no file."""
-    hashed = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, key=repr(pixels.shape).encode()[:64])
-    return f"pixels:{hashed.hexdigest()}"
-
-
 def _unique(names: list[str]) -> tuple[str, ...]:
     """Names that cleaning made equal are numbered."""
     if len(taken := set(names)) == len(names):
@@ -311,24 +287,3 @@ def _unique(names: list[str]) -> tuple[str, ...]:
         given.append(name if number == 1 else f"{name} ({number})")
         taken.add(given[-1])
     return tuple(given)
-
-
-def _in_mode(image: Image.Image, channels: int | None) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel: keep the upper 8, a conversion would clip
-        image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
-    grey = image.mode in ("1", "L", "LA", "F")
-    return image.convert(_MODES[channels or (1 if grey else 3)])
-
-
-def _as_array(image: Image.Image) -> np.ndarray:
-    array = np.asarray(image)
-    return array[..., None] if array.ndim == 2 else array
-
-
-def broken_reason(error: Exception) -> str:
-    """Why an image cannot be read, without its path."""
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image of a known format"
-    if isinstance(error, OSError) and error.strerror:  # its text holds the whole path
-        return clean_text(error.strerror)
-    return clean_text(error, 120).rstrip(".")

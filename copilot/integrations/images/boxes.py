@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from copilot.errors import InputError
-from copilot.integrations.images.base import BROKEN, header_size
+from copilot.integrations.images.decoding import BROKEN, header_size
 from copilot.integrations.images.files import FileImages
 
 

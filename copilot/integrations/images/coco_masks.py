@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from copilot.errors import MissingExtraError
-from copilot.integrations.images.base import MAX_PIXELS
+from copilot.integrations.images.decoding import MAX_PIXELS
 
 MAX_POINTS = 1_000_000
 

@@ -14,7 +14,8 @@ from copilot.errors import CopilotError, InputError
 from copilot.integrations.dvc.remote import Wanted
 from copilot.integrations.dvc.store import DvcStore
 from copilot.integrations.dvc_manager import MAX_FILE_BYTES, DvcManager, TrackedFile
-from copilot.integrations.images.base import ImageSet, decoded
+from copilot.integrations.images.base import ImageSet
+from copilot.integrations.images.decoding import decoded
 from copilot.integrations.images.files import find_split, has_image_ending, listed, refuse_splits
 from copilot.utils.config import DvcSettings
 from copilot.utils.validators import clean_text

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from copilot.errors import InputError
-from copilot.integrations.images.base import SUFFIXES, ImageSet, Size, decoded
+from copilot.integrations.images.base import ImageSet, Size
+from copilot.integrations.images.decoding import SUFFIXES, decoded
 from copilot.utils.validators import clean_text
 
 SPLITS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from copilot.errors import InputError, NotFoundError
-from copilot.integrations.images.base import BROKEN, decoded, header_size
+from copilot.integrations.images.decoding import BROKEN, decoded, header_size
 from copilot.integrations.images.files import (
     FileImages,
     NoSplitsError,

@@ -11,7 +11,8 @@ from copilot.core.data.description import Description, Facts, describe_images, e
 from copilot.core.findings import Picture
 from copilot.errors import InputError
 from copilot.imaging.properties import Properties
-from copilot.integrations.images.base import SUFFIXES, ImageSet
+from copilot.integrations.images.base import ImageSet
+from copilot.integrations.images.decoding import SUFFIXES
 from copilot.integrations.inspection.measuring import Measured, measured
 from copilot.utils.config import ExecutorSettings
 

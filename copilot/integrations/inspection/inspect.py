@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from copilot.imaging.properties import Properties
 from copilot.integrations.images.base import ImageSet
 from copilot.integrations.inspection.duplicates import judge_prints
 from copilot.integrations.inspection.measuring import Measured, measured
+from copilot.integrations.inspection.moved import DRIFT, what_moved
 from copilot.integrations.inspection.quality import judge_quality
 from copilot.integrations.predictions import Predictions
 from copilot.utils.config import ExecutorSettings
@@ -33,7 +35,7 @@ from copilot.utils.validators import clean_text
 Progress = Callable[[float, str], None]
 Found = tuple[Outcome, tuple[Picture, ...]]
 Embeddings = Mapping[str, np.ndarray]
-_MEASURING = 0.5  # share of the time
+_MEASURING, _CHECKED = 0.5, 0.85  # shares of the time, after which images are measured and checks have judged
 _MEASURES = (Fingerprint, Properties, ClassicalFeatures)
 
 
@@ -144,13 +146,19 @@ def inspect_sets(
         for images, start in ((train, 0.0), (val, half))
     )
     given = Inspection(train, val, a, b, predictions, scores or Scores(), embeddings, groups, groups_pattern, seed)
-    found = []
-    for number, check in enumerate(checks):
-        start, part = _MEASURING + (1 - _MEASURING) * number / len(checks), (1 - _MEASURING) / len(checks)
-        steps = _Steps(told, start, part, check.title)
-        found.append(_run(given, check, ignore or {}, steps))
+    found: dict[str, Found] = {}
+    alone = [check for check in checks if not isinstance(check, DRIFT)]
+    for number, check in enumerate(alone):
+        start, part = _MEASURING + (_CHECKED - _MEASURING) * number / len(alone), (_CHECKED - _MEASURING) / len(alone)
+        found[check.code] = _run(given, check, ignore or {}, _Steps(told, start, part, check.title))
+    work = {"executor": executor, "refresh": refresh, "seed": seed}
+    found |= what_moved(train, val, checks, ignore or {}, work, partial(_at_the_end, told))
     told(1.0, "inspected")
-    return found
+    return [found[check.code] for check in checks]
+
+
+def _at_the_end(told: Progress, share: float, line: str) -> None:
+    told(_CHECKED + (1 - _CHECKED) * share, line)
 
 
 def _fit(

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from copilot.errors import InputError
-from copilot.integrations.images.base import BROKEN, as_pixels, broken_reason
+from copilot.integrations.images.decoding import BROKEN, as_pixels, broken_reason
 from copilot.utils.validators import clean_text
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from copilot.errors import CopilotError
 from copilot.integrations.deepchecks import child
-from copilot.integrations.images.base import ImageSet, decoded
+from copilot.integrations.images.base import ImageSet
+from copilot.integrations.images.decoding import decoded
 from copilot.integrations.images.folder import ImageFolder
 
 
