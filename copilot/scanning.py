@@ -19,13 +19,13 @@ from copilot.integrations.analysis_cache import AnalysisCache
 from copilot.integrations.mlflow.records import RunInfo
 from copilot.integrations.mlflow.write_back import PREFIX as TAG_PREFIX
 from copilot.results import AnalysisList, AnalysisResult
+from copilot.utils.code_mark import code_mark, hashed
+from copilot.utils.config import Settings
 
 if TYPE_CHECKING:
     from copilot.core.checks.base import Check
     from copilot.core.comparisons.base import ComparisonCheck
     from copilot.integrations.mlflow_client import MlflowSource
-    from copilot.utils.code_mark import code_mark, hashed
-from copilot.utils.config import Settings
 
 Progress = Callable[[float, str], None] | None
 Judged = tuple[str, RunHistory | CopilotError, AnalysisResult | None]  # by run id; no result where there is an error

@@ -13,6 +13,7 @@ from copilot import CopilotAnalyzer, RunHistory, Settings
 from copilot.cli.main import main
 from copilot.core.findings import Outcome
 from copilot.errors import ConfigError, InputError, JobCancelled, NotFoundError, ToolError
+from copilot.integrations.examination.request import Examination
 from copilot.reporting.words import percent_sure
 from copilot.results import AnalysisList, AnalysisResult
 from tests.runs_folder import CURVES, EXPERIMENT, RUNS, curves_of, write_csv, write_runs
@@ -169,15 +170,15 @@ def test_the_suites_results_stand_beside_the_curves(analyzer):
     issue = Outcome(
         code="OVF513", title="Drift", state="issue", severity="medium", confidence=0.7, summary="It drifts."
     )
-    beside = analyzer._with_curves(CLIMBING, [issue])
+    beside = analyzer._with_curves(CLIMBING, Examination(outcomes=(issue,)))
     assert (beside.diagnosis.verdict, beside.analysis.subject.kind) == ("overfitting", "model")
     assert beside.findings[-1].code == "OVF513"
-    alone = analyzer._with_curves("models:/nope/1", [issue])
+    alone = analyzer._with_curves("models:/nope/1", Examination(outcomes=(issue,)))
     assert alone.diagnosis.verdict == "inconclusive"
     assert [f.code for f in alone.findings if f.state == "issue"] == ["OVF513"]
     assert alone.analysis.subject.model_uri == "models:/nope/1"
     muted = Settings(detection={"ignore": {"OVF513": "known"}})
-    assert CopilotAnalyzer(muted)._with_curves("x", [issue]).findings[-1].state == "ignored"
+    assert CopilotAnalyzer(muted)._with_curves("x", Examination(outcomes=(issue,))).findings[-1].state == "ignored"
 
 
 def test_ask_takes_a_run_or_a_result(analyzer):

@@ -38,7 +38,7 @@ CONTRACT = {
     "findings": ({"code", "title", "state", "severity", "confidence", "summary", "evidence"}, set()),
     "evidence": ({"id", "name", "value", "unit", "epoch", "source"}, {"quantity", "low", "high"}),
     "recommendations": ({"id", "action", "why", "expected_effect", "finding_codes", "papers"}, set()),
-    "provenance": ({"versions", "settings", "duration_s"}, set()),
+    "provenance": ({"versions", "settings", "duration_s"}, {"artifacts"}),
 }  # fmt: skip
 HOSTILE = "train_loss{0.__class__}<script>\x1b[2J\u202e猫"
 RUNS = {

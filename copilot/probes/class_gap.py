@@ -74,7 +74,7 @@ class ClassGap(BaseProbe):
     """
 
     code = "OVF301"
-    title = "Class gaps"
+    title = "Generalisation by class"
     name = "class_gap"
     aliases: ClassVar[dict[str, str]] = {}
     Thresholds = ClassGapThresholds

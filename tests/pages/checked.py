@@ -24,7 +24,7 @@ def class_gap(train: float, val: float, severity: str = "none") -> Outcome:
     """OVF301 with its numbers."""
     return Outcome(
         code="OVF301",
-        title="Class gaps",
+        title="Generalisation by class",
         state="passed" if severity == "none" else "issue",
         severity=severity,
         confidence=0.8,

@@ -233,7 +233,7 @@ def test_the_answer_comes_first_then_issues_with_their_pictures(open_page):
     shown = words(page)
     assert "2 issues with digits-cnn version 3" in shown
     assert "1 of high severity, 1 of medium severity" in shown
-    assert "Class gaps: Accuracy is 99% on training" in shown
+    assert "Generalisation by class: Accuracy is 99% on training" in shown
     assert metrics(page) == {"Issues": "2", "Passed": "1", "Do not apply": "1"}
     assert r"OVF501 Performance by class \<i\>" in shown
     assert "0.581" in shown
@@ -301,7 +301,7 @@ def test_two_sets_of_checks_are_compared(open_page, earlier, done):
     [delta] = [m.delta for m in page.metric if m.label == "Validation accuracy"]
     assert delta == "-15.0 points"
     table = page.dataframe[0].value
-    assert table["Finding"].iloc[0] == "OVF301 Class gaps"
+    assert table["Finding"].iloc[0] == "OVF301 Generalisation by class"
     assert table["Change"].iloc[0] == "new issue"
     assert table["Better or worse"].iloc[0].startswith("▼ worse +24.0")
     assert set(table["There"].iloc[1:]) == {"– Not run"}

@@ -94,7 +94,9 @@ def upload(uri: str, path: str, content: bytes, patience_s: float = UPLOAD_S) ->
     if isinstance(error, ImportError):
         raise ToolError(f"Writing to {public} needs a package that is not here: {clean_text(error)}.", USE_SERVER)
     if error is not None:
-        reason = clean_text(without_credentials(str(error)))
+        own = urlsplit(uri).netloc.rpartition("@")[0]  # a client names the bucket with them, outside any address
+        text = str(error).replace(f"{own}@", "***@") if own else str(error)
+        reason = clean_text(without_credentials(text))
         raise ToolError(f"{public} cannot be written to: {reason}.", "Check your rights there.") from error
 
 

@@ -169,9 +169,7 @@ def test_an_unknown_suite_names_the_known_ones(project):
 
 def test_missing_folders_and_files_are_one_line(project, tmp_path):
     options = {"suite": "data_integrity", "settings": DeepchecksSettings()}
-    with pytest.raises(
-        NotFoundError, match="Image folder not found"
-    ):  # raised in the child, before Deepchecks is loaded
+    with pytest.raises(NotFoundError, match="Images not found"):  # raised in the child, before Deepchecks is loaded
         run_suite(str(project / "train"), str(tmp_path / "nowhere"), **options)
     with pytest.raises(NotFoundError, match="There is no folder"):
         suite_of(project, html_path=tmp_path / "no" / "report.html")
