@@ -19,7 +19,7 @@ _ROW_PX = 34
 
 
 def class_bars(classes: Sequence[Tally], *, dark: bool = False) -> Figure:
-    """A bar a class, the largest first, with its number where there is room; a dotted line at an equal share.
+    """A bar a class, the largest first, with its number where there is room.
 
     Parameters
     ----------
@@ -42,14 +42,11 @@ def class_bars(classes: Sequence[Tally], *, dark: bool = False) -> Figure:
         customdata=[row.share for row in shown],
         hovertemplate="%{x}: %{y:,} (%{customdata:.1%})<extra></extra>",
     )
-    if len(classes) > 1:
-        mean = sum(row.count for row in classes) / len(classes)
-        figure.add_hline(y=mean, line={"color": colours.muted, "width": 1.2, "dash": "dot"})
     figure.update_layout(
         height=280, bargap=0.25, margin={"l": 8, "r": 8, "t": 24, "b": 8}, showlegend=False,
         font={"color": colours.text}, plot_bgcolor=_CLEAR, paper_bgcolor=_CLEAR,
     )  # fmt: skip
-    figure.update_xaxes(type="category", title="class (dotted: equal shares)" if len(classes) > 1 else "class")
+    figure.update_xaxes(type="category", title="class")
     figure.update_yaxes(gridcolor=colours.grid, zeroline=False, title="images")
     return figure
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections import defaultdict
+from html import escape
 
 import streamlit as st
 
@@ -25,6 +27,7 @@ _KINDS = {
     "remote": "Remote",
 }
 _MOST_NAMES = 8
+_FITS = "display:block;max-width:max(100%,680px)"
 
 
 def lineage() -> None:
@@ -45,9 +48,11 @@ def lineage() -> None:
         _between(run)
 
 
-def svg(drawing: str) -> None:
-    """A drawing as wide as it is, scrolled sideways where there is less room."""
-    st.html(f'<div style="overflow-x:auto"><div style="min-width:680px;width:fit-content">{drawing}</div></div>')
+def svg(drawing: str, told: str) -> None:
+    """A drawing as a picture: as wide as there is room, on a phone scrolled sideways. `told` says what it shows."""
+    data = base64.b64encode(drawing.encode()).decode()
+    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(clean_text(told, 600))}" style="{_FITS}">'
+    st.html(f'<div style="overflow-x:auto">{picture}</div>')
 
 
 def theme_colours():
@@ -74,7 +79,7 @@ def _of_run(run: str | None) -> None:
     found = _lineage(state.key(), run)
     st.markdown(f"**{plain(_first_sentence(found), 500)}**")
     # The gaps stand below in full; the drawing would cut them.
-    svg(lineage_svg(found.model_copy(update={"missing": ()}), theme_colours()))
+    svg(lineage_svg(found.model_copy(update={"missing": ()}), theme_colours()), found.summary)
     if any(link.certainty == "assumed" for link in found.links):
         st.caption("Dashed: it follows only if nothing was left uncommitted.")
     if found.missing:
@@ -133,7 +138,7 @@ def _versions_table(found: RunsByVersion, names: dict[str, str]) -> None:
             "Date": row.version.date,
             "Message": clean_text(row.version.message, 120),
             "Files": row.version.n_files,
-            "Number": len(row.run_ids),
+            "How many": len(row.run_ids),
             "Runs": [names.get(run, clean_text(run, 12)) for run in row.run_ids],
         }
         for row in found.versions
@@ -149,7 +154,7 @@ def _versions_table(found: RunsByVersion, names: dict[str, str]) -> None:
             "Date": c.DatetimeColumn(format="distance", width=110),
             "Message": c.TextColumn(width=260),
             "Files": c.NumberColumn(format="localized", width=80),
-            "Number": c.NumberColumn(width=80, help="How many runs used it."),
+            "How many": c.NumberColumn(width=90),
             "Runs": c.ListColumn(width="large"),
         },
         alt="Versions of the data with the runs that used each",

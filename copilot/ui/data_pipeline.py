@@ -8,7 +8,6 @@ import streamlit as st
 from copilot.core.pipelines import Pipeline, Value, ValueRow, ValueTable
 from copilot.errors import CopilotError
 from copilot.reporting.lineage_graph import pipeline_svg
-from copilot.reporting.words import number
 from copilot.ui import data_view, state
 from copilot.ui.data_lineage import svg, theme_colours
 from copilot.ui.notices import guard, notice, plain
@@ -72,18 +71,23 @@ def _stages(rev: str) -> None:
             key="no-stages",
         )
     else:
-        steps = sum(stage.kind == "stage" for stage in found.stages)
-        data = len(found.stages) - steps
-        told = [f"{steps} {'stage' if steps == 1 else 'stages'}"] if steps else []
-        told += [f"{data} tracked {'data set' if data == 1 else 'data sets'}"] if data else []
-        st.markdown(f"**{' and '.join(told)} at {plain(found.revision, 40)}**")
-        svg(pipeline_svg(found.model_copy(update={"notes": ()}), theme_colours()))
-        if not steps:
+        st.markdown(f"**{plain(_told(found), 200)}**")
+        svg(pipeline_svg(found.model_copy(update={"notes": ()}), theme_colours()), _told(found))
+        if not any(stage.kind == "stage" for stage in found.stages):
             st.caption("No stages yet: `dvc.yaml` would hold the steps from the data to the model.")
     for note in found.notes:
         st.caption(f":material/info: {plain(note, 300)}")
     if found.stages:
         _stage_table(found)
+
+
+def _told(found: Pipeline) -> str:
+    """How many stages and data sets there are."""
+    steps = sum(stage.kind == "stage" for stage in found.stages)
+    data = len(found.stages) - steps
+    told = [f"{steps} {'stage' if steps == 1 else 'stages'}"] if steps else []
+    told += [f"{data} tracked {'data set' if data == 1 else 'data sets'}"] if data else []
+    return f"{' and '.join(told)} at {found.revision}"
 
 
 @st.cache_resource(ttl=2 * state.FRESH_S, max_entries=16, show_spinner="Reading the pipeline...")
@@ -217,4 +221,4 @@ def _said(value: Value) -> str:
         return "–"
     if isinstance(value, bool):
         return str(value).lower()
-    return number(value) if isinstance(value, float) else clean_text(value, 120)
+    return f"{value:.10g}" if isinstance(value, float) else clean_text(value, 120)
