@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from copilot.core.data.description import PropertySummary, Tally
@@ -30,7 +31,7 @@ def class_bars(classes: Sequence[Tally], *, dark: bool = False) -> Figure:
     import plotly.graph_objects as go
 
     colours, shown = DARK if dark else LIGHT, list(classes)[:MOST_BARS]
-    labels = _told_apart([clean_text(row.name, 30) for row in shown])
+    labels = _told_apart([_safe(row.name, 30) for row in shown])
     figure = go.Figure()
     figure.add_bar(
         x=labels,
@@ -62,7 +63,7 @@ def property_strips(properties: Sequence[PropertySummary], *, dark: bool = False
     import plotly.graph_objects as go
 
     colours, figure = DARK if dark else LIGHT, go.Figure()
-    names = [f"{clean_text(p.label, 40)}" for p in properties]
+    names = [_safe(p.label, 40) for p in properties]
     for name, p in zip(names, properties, strict=True):
         own = _Scale(p)
         for ends, width, colour in (((0.0, 1.0), 1, colours.grid), ((own(p.q05), own(p.q95)), 3, colours.muted)):
@@ -108,11 +109,16 @@ class _Scale:
 
 
 def _in_full(p: PropertySummary) -> str:
-    unit = f" {clean_text(p.unit, 30)}" if p.unit not in ("", "fraction") else ""
+    unit = f" {_safe(p.unit, 30)}" if p.unit not in ("", "fraction") else ""
     return (
-        f"{clean_text(p.label, 40)}: median {number(p.median)}{unit}<br>half of the images: {number(p.q25)} to "
+        f"{_safe(p.label, 40)}: median {number(p.median)}{unit}<br>half of the images: {number(p.q25)} to "
         f"{number(p.q75)}<br>90 %: {number(p.q05)} to {number(p.q95)}"
     )
+
+
+def _safe(text: str, limit: int) -> str:
+    """Plotly draws some of HTML, links among it."""
+    return escape(clean_text(text, limit))
 
 
 def _told_apart(labels: list[str]) -> list[str]:

@@ -118,10 +118,12 @@ def _by_version() -> None:
     if not experiment:
         return
     found = _runs_by_data(state.key(), experiment)
-    st.markdown(plain(found.summary, 400))
     names = run_names()
     if found.versions:
+        st.markdown(plain(found.summary, 400))
         _versions_table(found, names)
+    elif not found.unknown:
+        st.caption("This experiment has no runs yet.")
     if found.unknown:
         _unknown(found, names)
 
