@@ -77,11 +77,12 @@ class DataVerbs(ModelVerbs):
             No such set, or not one image of it can be read.
         """
         from copilot.integrations.inspection.comparison import compare_sets
+        from copilot.utils.names import in_words
 
         return compare_sets(
             self._images(a),
             self._images(b),
-            names=names_in_words(a, b),
+            names=tuple(clean_text(name, 60) for name in in_words(a, b)),
             checks=self._drift_checks(),
             executor=self.settings.executor,
             refresh=refresh,
@@ -260,11 +261,3 @@ class DataVerbs(ModelVerbs):
             seed=seed,
             progress=progress,
         )
-
-
-def names_in_words(a: str, b: str) -> tuple[str, str]:
-    """What two image sets are called in sentences: two revisions of one folder by their revisions, others as named."""
-    (kind_a, rev_a, path_a), (kind_b, rev_b, path_b) = ([*named.split(":", 2), "", ""][:3] for named in (a, b))
-    if kind_a == kind_b == "dvc" and path_a == path_b and rev_a != rev_b:
-        a, b = rev_a, rev_b
-    return clean_text(a, 60), clean_text(b, 60)

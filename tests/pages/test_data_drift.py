@@ -8,7 +8,6 @@ from copilot import CopilotAnalyzer, jobs
 from copilot.core.data.set_comparison import SetBrief, SetComparison
 from copilot.core.datasets import ClassCount, DataComparison
 from copilot.core.findings import Evidence, Outcome
-from copilot.data_verbs import names_in_words
 from copilot.ui.data_drift import named_sets, shared_splits
 from tests.pages.checked import fail, finish, picture
 from tests.pages.conftest import words
@@ -123,18 +122,3 @@ def test_class_folders_without_splits_are_one_set():
     assert shared_splits(found) == [""]
     assert named_sets(found, "") == ("dvc:r:x", "dvc:s:x")
     assert shared_splits(of()) == []
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "words"),
-    [
-        ("dvc:v1:x#train", "dvc:v2:x#train", ("v1", "v2")),
-        ("dvc:v1:", "dvc:v2:", ("v1", "v2")),
-        ("dvc:v1:x#train", "dvc:v1:x#val", ("dvc:v1:x#train", "dvc:v1:x#val")),
-        ("dvc:v1:x", "dvc:v2:y", ("dvc:v1:x", "dvc:v2:y")),
-        ("/a/train", "/a/val", ("/a/train", "/a/val")),
-        ("dvc", "b", ("dvc", "b")),
-    ],
-)
-def test_revisions_of_one_folder_are_called_by_their_names(a, b, words):
-    assert names_in_words(a, b) == words
