@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_BARS = 60
+_ROOMY = 20  # classes up to which whole names and numbers fit
 _CLEAR = "rgba(0,0,0,0)"
 _ROW_PX = 34
 
@@ -31,20 +32,21 @@ def class_bars(classes: Sequence[Tally], *, dark: bool = False) -> Figure:
     import plotly.graph_objects as go
 
     colours, shown = DARK if dark else LIGHT, list(classes)[:MOST_BARS]
-    labels = _told_apart([_safe(row.name, 30) for row in shown])
+    many = len(shown) > _ROOMY
+    labels = _told_apart([_safe(row.name, 12 if many else 30) for row in shown])
     figure = go.Figure()
     figure.add_bar(
         x=labels,
         y=[row.count for row in shown],
         marker={"color": colours.train},
-        text=[f"{row.count:,}" for row in shown] if len(shown) <= 20 else None,
+        text=None if many else [f"{row.count:,}" for row in shown],
         textposition="outside",
         cliponaxis=False,
-        customdata=[row.share for row in shown],
-        hovertemplate="%{x}: %{y:,} (%{customdata:.1%})<extra></extra>",
+        customdata=[(_safe(row.name, 80), row.share) for row in shown],
+        hovertemplate="%{customdata[0]}: %{y:,} (%{customdata[1]:.1%})<extra></extra>",
     )
     figure.update_layout(
-        height=280, bargap=0.25, margin={"l": 8, "r": 8, "t": 24, "b": 8}, showlegend=False,
+        height=300, bargap=0.25, margin={"l": 8, "r": 8, "t": 24, "b": 8}, showlegend=False,
         font={"color": colours.text}, plot_bgcolor=_CLEAR, paper_bgcolor=_CLEAR,
     )  # fmt: skip
     figure.update_xaxes(type="category", title="class")

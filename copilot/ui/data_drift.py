@@ -13,6 +13,7 @@ from copilot.jobs import Job
 from copilot.ui import finding_groups, jobs_view
 from copilot.ui.notices import plain
 from copilot.ui.pictures import show_pictures
+from copilot.utils.names import in_words
 
 KIND = "data_drift"
 _ADDRESS = "split"
@@ -96,7 +97,7 @@ def _submit(a: str, b: str) -> None:
 def _shown(job: Job, found: SetComparison) -> None:
     """The answer in words, then a card a check with the images of both sides."""
     findings, evidence = number_evidence(list(found.outcomes))
-    st.markdown(f"#### {in_words(findings)}")
+    st.markdown(f"#### {_answer(findings)}")
     st.markdown(plain(_counted(found), 600))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(_looked_at(job, found), width="content")
@@ -107,7 +108,7 @@ def _shown(job: Job, found: SetComparison) -> None:
     show_pictures([picture for picture in found.pictures if picture.finding_code not in codes])
 
 
-def in_words(findings: tuple[Finding, ...]) -> str:
+def _answer(findings: tuple[Finding, ...]) -> str:
     """What moved, by the titles of the checks that say so."""
     moved = [plain(f.title, 80) for f in findings if f.state == "issue"]
     if moved:
@@ -118,8 +119,10 @@ def in_words(findings: tuple[Finding, ...]) -> str:
 
 
 def _counted(found: SetComparison) -> str:
-    """The summary without what the cards below it say again."""
-    said = found.summary
+    """The summary without what the cards below it say again; revisions by their names."""
+    said, origins = found.summary, (found.a.origin, found.b.origin)
+    for origin, name in zip(origins, in_words(*origins), strict=True):
+        said = said.replace(origin, name)
     for outcome in found.outcomes:
         said = said.replace(outcome.summary, "")
     return said.replace("Nothing that was looked at moved.", "").strip()

@@ -23,20 +23,20 @@ MOVED = Outcome(
     evidence=(Evidence(name="brightness moved", value=0.9, unit="spreads"),),
 )
 CALM = Outcome(code="OVF409", title="Label shares that moved", state="passed", summary="The shares stayed.")
-BRIEF = SetBrief(origin="x", n_images=9, n_readable=9, n_classes=2, summary="Nine images.")
+BRIEF = SetBrief(origin=SIDES["a"], n_images=9, n_readable=9, n_classes=2, summary="Nine images.")
 
 
 def comparison(*outcomes: Outcome) -> SetComparison:
     told = " ".join(o.summary for o in outcomes if o.state == "issue")
     return SetComparison(
         a=BRIEF,
-        b=BRIEF,
+        b=BRIEF.model_copy(update={"origin": SIDES["b"]}),
         compared=("v1 <b>", "what is new in v2"),
         n_compared=(1180, 156),
         outcomes=outcomes,
         pictures=(picture("OVF408", "Darker images"),),
         n_measured=1336,
-        summary=f"From v1 to v2: 126 images added. {told}",
+        summary=f"From {SIDES['a']} to {SIDES['b']}: 126 images added. {told}",
     )
 
 
@@ -74,6 +74,7 @@ def test_what_moved_is_said_first_and_shown_with_pictures(open_page, store):
     said = words(page)
     assert "#### Image properties that moved." in said
     assert r"The images are \*darker\*." in said
+    assert "From v1 to v2: 126 images added." in said
     assert said.count(r"\*darker\*") == 1  # not in the summary again
     assert r"v1 \<b\> (1,180 images) and what is new in v2 (156); 1,336 measured now" in said
     assert "Passed: 1" in said
