@@ -74,7 +74,7 @@ def test_what_moved_is_said_first_and_shown_with_pictures(open_page, store):
     said = words(page)
     assert "#### Image properties that moved." in said
     assert r"The images are \*darker\*." in said
-    assert "From v1 to v2: 126 images added." in said
+    assert r"From v1 to v2\: 126 images added." in said
     assert said.count(r"\*darker\*") == 1  # not in the summary again
     assert r"v1 \<b\> (1,180 images) and what is new in v2 (156); 1,336 measured now" in said
     assert "Passed: 1" in said
