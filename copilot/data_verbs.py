@@ -80,11 +80,12 @@ class DataVerbs(ModelVerbs):
         """
         from copilot.core.data.documents import sourced
         from copilot.integrations.inspection.comparison import compare_sets
+        from copilot.utils.names import in_words
 
         found = compare_sets(
             self._images(a),
             self._images(b),
-            names=(clean_text(a, 60), clean_text(b, 60)),
+            names=tuple(clean_text(name, 60) for name in in_words(a, b)),
             checks=self._drift_checks(),
             executor=self.settings.executor,
             refresh=refresh,

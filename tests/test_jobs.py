@@ -317,5 +317,6 @@ def test_results_become_json():
 
 
 def test_every_verb_is_a_kind():
-    assert set(VERBS) == {"analyze_model", "scan", "validate", "compare_data", "research", "report"}
+    data = {"compare_data", "data_drift", "describe_data", "inspect_data"}
+    assert set(VERBS) == {"analyze_model", "scan", "validate", "research", "report"} | data
     assert set(VERBS) | set(KINDS) == set(jobs.JOB_KINDS)

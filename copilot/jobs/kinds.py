@@ -13,7 +13,17 @@ from copilot.errors import InputError
 from copilot.store.database import storable
 from copilot.utils.config import Settings
 
-VERBS = ("analyze_model", "scan", "validate", "compare_data", "research", "report")
+VERBS = (
+    "analyze_model",
+    "scan",
+    "validate",
+    "compare_data",
+    "data_drift",
+    "describe_data",
+    "inspect_data",
+    "research",
+    "report",
+)
 
 
 _TAKES_AN_ANALYSIS = {"report": "result", "research": "about"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -166,14 +167,14 @@ def class_figure(rows: list[ClassCount], rev_a: str, rev_b: str, *, dark: bool =
     import plotly.graph_objects as go
 
     colours = DARK if dark else LIGHT
-    labels = [clean_text(row.label, 30) for row in rows]
+    labels = [escape(clean_text(row.label, 30)) for row in rows]  # Plotly draws some of HTML, links among it
     hatch = {"color": "rgba(0,0,0,0)", "line": {"color": colours.muted, "width": 1.2}}
     hatch |= {"pattern": {"shape": "/", "fgcolor": colours.muted, "size": 6}}
     figure = go.Figure()
     for rev, side, marker in ((rev_a, "a", hatch), (rev_b, "b", {"color": colours.train})):
         counts = [getattr(row, side) for row in rows]
         hover = "%{x}: %{y:,}<extra></extra>"
-        figure.add_bar(x=labels, y=counts, name=clean_text(rev, 30), marker=marker, hovertemplate=hover)
+        figure.add_bar(x=labels, y=counts, name=escape(clean_text(rev, 30)), marker=marker, hovertemplate=hover)
     figure.update_layout(
         height=280, barmode="group", bargap=0.25, margin={"l": 8, "r": 8, "t": 30, "b": 8},
         font={"color": colours.text}, plot_bgcolor="rgba(0,0,0,0)", paper_bgcolor="rgba(0,0,0,0)",

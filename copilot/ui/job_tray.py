@@ -15,6 +15,9 @@ _WORDS = {
     "scan": "Scan",
     "validate": "Model checks",
     "compare_data": "Data comparison",
+    "data_drift": "Comparison of images",
+    "inspect_data": "Checks of a split",
+    "describe_data": "Description of images",
     "research": "Paper search",
     "report": "Report",
 }

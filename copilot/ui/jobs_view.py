@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
+from pydantic import ValidationError
 
 from copilot import jobs
+from copilot.core.findings import Document
 from copilot.errors import CopilotError
 from copilot.jobs import Job
 from copilot.reporting.words import relative_time
@@ -21,6 +23,7 @@ KEPT = 200
 _FOLLOW_S = 1
 _ROUND = "job-round-"
 _ADDRESS = "job"
+Kind = TypeVar("Kind", bound=Document)
 
 
 class JobStyle(NamedTuple):
@@ -103,6 +106,17 @@ def finished(job_id: str) -> Job | None:
     else:
         _ended_early(job)
     return None
+
+
+def result_as(job: Job, kind: type[Kind]) -> Kind | None:
+    """A finished job's result as a document; where it cannot be read, what to do is shown."""
+    try:
+        return kind.model_validate(job.result)
+    except ValidationError:
+        with st.container(border=True, gap="small", key=f"unreadable-{job.id}"):
+            st.markdown("**This result cannot be read.** Another version of MLOps Copilot made it, or it is damaged.")
+            retry_button(job)
+        return None
 
 
 def retry_button(job: Job) -> None:

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
 import streamlit as st
-from pydantic import ValidationError
 
-from copilot.core.findings import SEVERITIES, Analysis, Finding
+from copilot.core.findings import Analysis
 from copilot.jobs import Job
-from copilot.reporting.palette import STATE_STYLES, VERDICT_STYLES
+from copilot.reporting.palette import VERDICT_STYLES
 from copilot.reporting.words import verdict_label
 from copilot.results import AnalysisResult
 from copilot.ui import jobs_view, run_view, state
-from copilot.ui.finding_card import finding_card
+from copilot.ui.finding_groups import counts, gravest, group, headline
 from copilot.ui.frame import PAGE
 from copilot.ui.model_checks_beside import GROUPS, LOOKED_AT, measured, of_checks
 from copilot.ui.model_checks_compare import compared
 from copilot.ui.model_checks_models import checked_name, checks_label
 from copilot.ui.notices import notice, plain
-from copilot.ui.pictures import other_pictures, pictures_of, show_pictures
+from copilot.ui.pictures import other_pictures, show_pictures
 from copilot.utils.names import distinct
 from copilot.utils.validators import safe_file_name
 
 _ADDRESS = "beside"
-_COUNTED = (
-    ("issue", "Issues"),
-    ("error", "Could not run"),
-    ("passed", "Passed"),
-    ("not_applicable", "Do not apply"),
-    ("skipped", "Skipped"),
-    ("ignored", "Muted"),
-)
-_LOUD = ("issue", "error")
 
 
 def check_results(found: list[Job]) -> None:
@@ -56,14 +43,15 @@ def check_results(found: list[Job]) -> None:
     job = jobs_view.finished(chosen)
     if job is None:
         return
-    analysis = _analysis(job)
+    analysis = jobs_view.result_as(job, Analysis)
     if analysis is None:
         return
     _answer(job, analysis)
     if other:
         _compare(job, analysis, other)
     for prefix, title in GROUPS.items():
-        _group(title, [f for f in of_checks(analysis) if f.code.startswith(prefix)], analysis)
+        shown = [f for f in of_checks(analysis) if f.code.startswith(prefix)]
+        group(title, shown, analysis.evidence_by_id(), analysis.pictures)
     if others := other_pictures(analysis):
         st.subheader("More pictures", anchor=False)
         show_pictures(others)
@@ -89,66 +77,24 @@ def _pick_other(found: list[Job], names: dict[str, str]) -> str | None:
     return chosen
 
 
-def _analysis(job: Job) -> Analysis | None:
-    """The document of a finished job; what to do where it cannot be read."""
-    try:
-        return Analysis.model_validate(job.result)
-    except ValidationError:
-        with st.container(border=True, gap="small", key=f"unreadable-{job.id}"):
-            st.markdown("**This result cannot be read.** Another version of MLOps Copilot made it, or it is damaged.")
-            jobs_view.retry_button(job)
-        return None
-
-
 def _compare(job: Job, here: Analysis, other_id: str) -> None:
     other = jobs_view.finished(other_id)
-    there = _analysis(other) if other else None
+    there = jobs_view.result_as(other, Analysis) if other else None
     if other and there:
         compared(job, here, other, there)
 
 
 def _answer(job: Job, analysis: Analysis) -> None:
     findings = of_checks(analysis)
-    st.markdown(f"#### {_headline(findings, plain(checked_name(job), 120))}")
-    if worst := _gravest(findings):
+    st.markdown(f"#### {headline(findings, plain(checked_name(job), 120))}")
+    if worst := gravest(findings):
         st.markdown(f"{plain(worst.title, 80)}: {plain(worst.summary, 300)}")
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _counts(findings)
+        counts(findings, key="check-counts")
         _looked_at(job, analysis)
     with right:
         _ways_on(job, analysis)
-
-
-def _counts(findings: Sequence[Finding]) -> None:
-    counts = Counter(f.state for f in findings)
-    with st.container(horizontal=True, gap="small", key="check-counts"):
-        for name, title in _COUNTED:
-            if counts[name]:
-                style = STATE_STYLES[name]
-                label = f":{style.streamlit}[:material/{style.icon}:] {title}"
-                st.metric(label, counts[name], border=True, width=150)
-
-
-def _headline(findings: Sequence[Finding], name: str) -> str:
-    """How many findings of which severity there are with this model."""
-    issues = Counter(f.severity for f in findings if f.state == "issue")
-    failed = sum(f.state == "error" for f in findings)
-    tail = f" {failed} {'check' if failed == 1 else 'checks'} could not run." if failed else ""
-    if not issues:
-        judged = any(f.state == "passed" for f in findings)
-        return f"No issue with {name}.{tail}" if judged else f"Nothing could be judged of {name}.{tail}"
-    total = sum(issues.values())
-    told = ", ".join(f"{issues[s]} of {s} severity" for s in reversed(SEVERITIES) if issues[s] and s != "none")
-    return f"{total} {'issue' if total == 1 else 'issues'} with {name}{f': {told}' if told else ''}.{tail}"
-
-
-def _gravest(findings: Sequence[Finding]) -> Finding | None:
-    """The issue of the highest severity, the surest of several; else what could not run."""
-    issues = [f for f in findings if f.state == "issue"]
-    if issues:
-        return max(issues, key=lambda f: (SEVERITIES.index(f.severity), f.confidence))
-    return next((f for f in findings if f.state == "error"), None)
 
 
 def _looked_at(job: Job, analysis: Analysis) -> None:
@@ -190,33 +136,3 @@ def _ways_on(job: Job, analysis: Analysis) -> None:
             st.badge(
                 f"Curves: {verdict_label(verdict).lower()}", icon=f":material/{style.icon}:", color=style.streamlit
             )
-
-
-def _group(title: str, findings: list[Finding], analysis: Analysis) -> None:
-    """Issues and what could not run as cards, the gravest first; the rest folded."""
-    if not findings:
-        return
-    known = analysis.evidence_by_id()
-    loud = sorted((f for f in findings if f.state in _LOUD), key=_attention)
-    calm = sorted((f for f in findings if f.state not in _LOUD), key=_attention)
-    st.subheader(title, anchor=False)
-    if not loud:
-        st.caption(":material/check_circle: No issue here.")
-    for finding in loud:
-        with finding_card(finding, known):
-            show_pictures(pictures_of(analysis, finding.code))
-    if calm:
-        with st.expander(_folded(calm), key=f"calm-{title}"):
-            for finding in calm:
-                with finding_card(finding, known):
-                    show_pictures(pictures_of(analysis, finding.code))
-
-
-def _attention(finding: Finding) -> tuple[int, int]:
-    return [name for name, _ in _COUNTED].index(finding.state), -SEVERITIES.index(finding.severity)
-
-
-def _folded(findings: Sequence[Finding]) -> str:
-    """What is folded, for instance "5 passed · 2 does not apply"."""
-    counts = Counter(f.state for f in findings)
-    return " · ".join(f"{title}: {counts[name]}" for name, title in _COUNTED if counts[name])

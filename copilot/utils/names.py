@@ -34,3 +34,11 @@ def _ends(ids: Sequence[str]) -> list[str]:
     while shown < longest and len({i[-shown:] for i in ids}) < len(set(ids)):
         shown += 1
     return [clean_text(("…" if len(i) > shown else "") + i[-shown:]) for i in ids]
+
+
+def in_words(a: str, b: str) -> tuple[str, str]:
+    """What two image sets are called in sentences: two revisions of one folder by their revisions, others as named."""
+    (kind_a, rev_a, path_a), (kind_b, rev_b, path_b) = ([*named.split(":", 2), "", ""][:3] for named in (a, b))
+    if kind_a == kind_b == "dvc" and path_a == path_b and rev_a != rev_b:
+        return rev_a, rev_b
+    return a, b

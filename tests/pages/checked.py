@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from PIL import Image
+from pydantic import BaseModel
 
 from copilot.core.analysis import analyse
 from copilot.core.findings import Analysis, Evidence, Outcome, Picture
@@ -51,9 +52,18 @@ def picture(code: str, title: str = "Some images", caption: str = "") -> Picture
     return Picture(title=title, caption=caption, finding_code=code, width=12, height=8, data=data)
 
 
-def finish(store: Store, payload: dict, analysis: Analysis) -> str:
+def finish(store: Store, payload: dict, result: BaseModel | dict, kind: str = "validate") -> str:
     """Put a finished job with this result into the store; its id."""
-    job_id = store.add_job("validate", payload)
+    job_id = store.add_job(kind, payload)
     store.claim_job(job_id, 1, "here")
-    store.finish_job(job_id, 1, "done", result=analysis.model_dump(mode="json"))
+    found = result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+    store.finish_job(job_id, 1, "done", result=found)
+    return job_id
+
+
+def fail(store: Store, payload: dict, reason: str, kind: str) -> str:
+    """Put a failed job with this reason into the store; its id."""
+    job_id = store.add_job(kind, payload)
+    store.claim_job(job_id, 1, "here")
+    store.finish_job(job_id, 1, "failed", error=reason)
     return job_id

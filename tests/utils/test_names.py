@@ -1,6 +1,8 @@
 """Names that people can tell apart."""
 
-from copilot.utils.names import distinct, told_apart
+import pytest
+
+from copilot.utils.names import distinct, in_words, told_apart
 
 
 def test_only_alike_names_get_the_end_of_their_id():
@@ -21,3 +23,18 @@ def test_one_run_twice_stays_alike():
 
 def test_hostile_ids_stay_text():
     assert "\x1b" not in told_apart(["n", "n"], ["a\x1b[2J", "b\x1b[3J"])[0]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ("dvc:v1:x#train", "dvc:v2:x#train", ("v1", "v2")),
+        ("dvc:v1:", "dvc:v2:", ("v1", "v2")),
+        ("dvc:v1:x#train", "dvc:v1:x#val", ("dvc:v1:x#train", "dvc:v1:x#val")),
+        ("dvc:v1:x", "dvc:v2:y", ("dvc:v1:x", "dvc:v2:y")),
+        ("/a/train", "/a/val", ("/a/train", "/a/val")),
+        ("dvc", "b", ("dvc", "b")),
+    ],
+)
+def test_revisions_of_one_folder_are_called_by_their_names(a, b, words):
+    assert in_words(a, b) == words
