@@ -107,7 +107,9 @@ def with_unit(value: float | str | bool, unit: str, *, difference: bool = False)
         return epoch_text(value)
     if unit == "%":
         return f"{number(round(value, 2) + 0)} %"  # "-0.00481 %" says no more than "0 %"
-    singular = unit[:-1] if value == 1 and len(unit) > 3 and unit.endswith("s") else unit  # "1 run", but "1 s"
+    singular = unit
+    if value == 1 and len(unit) > 3 and unit.endswith("s"):  # "1 run" and "1 class", but "1 s"
+        singular = unit.removesuffix("es") if unit.endswith("sses") else unit[:-1]
     return f"{number(value)} {clean_text(singular, 40)}".strip()
 
 
