@@ -151,6 +151,13 @@ def test_a_limit_is_an_error_finding_and_not_the_end(project, model, empty_home,
     assert again.analysis.finding("OVF300").state == "passed"
 
 
+def test_images_that_cannot_be_listed_in_time_are_an_error_finding_too(project, model, empty_home):
+    settings = Settings(probes={"timeout_s": 0.01})
+    result = CopilotAnalyzer(settings).validate(str(model), project.train, project.val, **QUICK)
+    assert [f.code for f in result.findings if f.code >= "OVF3"] == ["OVF300"]
+    assert "0.01 s" in result.not_looked_at
+
+
 def test_cancel_ends_it(project, model):
     def progress(fraction, line):
         raise JobCancelled("Stopped.")

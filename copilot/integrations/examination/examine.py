@@ -59,7 +59,10 @@ def examine(request: Request, settings: Settings, *, refresh: bool = False, prog
     """
     with tempfile.TemporaryDirectory(prefix="mlops-copilot-") as downloads:
         step = _Steps(request, settings, refresh, progress, Path(downloads))
-        step.look()
+        try:
+            step.look()
+        except ToolError as error:  # images that cannot even be listed within the limits
+            return Examination(outcomes=(_stopped(error),), computed=("model",))
         asked, predictions = step.ask()
         suite, report = step.run_deepchecks(predictions) if request.suite else ((), None)
         return Examination(
@@ -126,8 +129,7 @@ class _Steps:
             step = cached("asked", key, compute, **options, refresh=self.refresh)
         except ToolError as error:
             self.computed.append("model")
-            outcome = Outcome(code=MODEL_CODE, title=MODEL_TITLE, state="error", summary=clean_text(error, 400))
-            return Asked(outcomes=(outcome,)), None
+            return Asked(outcomes=(_stopped(error),)), None
         self.computed += ["model"] * step.computed
         return Asked.model_validate(step.result), step.folder
 
@@ -213,6 +215,11 @@ class _Steps:
     def _part(self, low: float, high: float) -> Progress:
         told = self.progress
         return (lambda fraction, line: told(low + (high - low) * fraction, line)) if told else None
+
+
+def _stopped(error: ToolError) -> Outcome:
+    """A step that came to no end, as a finding."""
+    return Outcome(code=MODEL_CODE, title=MODEL_TITLE, state="error", summary=clean_text(error, 400))
 
 
 def _asked(answer: dict[str, Any], request: Request) -> Asked:
