@@ -25,6 +25,22 @@ def data(ctx: click.Context) -> None:
 
 
 @data.command()
+@click.argument("folder", required=False)
+@common()
+def projects(session: Session, folder: str | None) -> int:
+    """List the DVC projects below a folder, with their remotes. Default: dvc.repo, else the working folder."""
+    from copilot.cli.tables import as_json, simple_table
+
+    found = session.analyzer().data_projects(folder)
+    rows = ((project.path, project.repository, ", ".join(project.remotes)) for project in found)
+    if session.format == "json":
+        session.emit(as_json(found))
+    else:
+        session.show(simple_table(("Project", "Repository", "Remotes"), rows, session.format == "markdown"))
+    return 0
+
+
+@data.command()
 @PATH
 @common()
 def versions(session: Session, path: str | None) -> int:

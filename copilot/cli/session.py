@@ -86,8 +86,11 @@ class Session:
         from io import StringIO
 
         from rich.console import Console
+        from rich.text import Text
 
-        if self.output is not None or not sys.stdout.isatty():
+        if isinstance(renderable, Text) and renderable.no_wrap:  # Markdown: a row that is folded is no row
+            self.emit(renderable.plain)
+        elif self.output is not None or not sys.stdout.isatty():
             plain = Console(file=StringIO(), width=140, no_color=True, highlight=False, markup=False)
             plain.print(renderable)
             self.emit("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))

@@ -19,6 +19,7 @@ from copilot.integrations.dvc.remote import PATIENCE_S, WORKERS, Wanted
 from copilot.integrations.dvc.revisions import State, TrackedFile
 from copilot.integrations.dvc.store import DvcStore
 from copilot.integrations.git_reader import ChangeHistory, Commit, ObjectReader
+from copilot.integrations.images.decoding import BROKEN, broken_reason, decoded
 from copilot.utils.validators import clean_text
 
 try:
@@ -27,9 +28,7 @@ except ImportError as error:
     raise MissingExtraError("Data versions", "dvc") from error
 
 MAX_FILE_BYTES = 200_000_000
-MAX_PIXELS = 64_000_000
 MAX_NAMES = 20
-IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 Progress = Callable[[float, str], None]
 
@@ -271,7 +270,7 @@ class DvcManager(PipelineRevisions):
         return self._store.n_fetched
 
     def open_image(self, path: str, rev: str = "HEAD") -> Image.Image:
-        """One picture of a revision, decoded; at most ``MAX_PIXELS``.
+        """One picture of a revision, decoded; at most ``decoding.MAX_PIXELS``.
 
         Raises
         ------
@@ -280,15 +279,11 @@ class DvcManager(PipelineRevisions):
         """
         data, what = self.read_bytes(path, rev), f"{clean_text(path)} of {clean_text(rev)}"
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                image = Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(f"{what} has {image.width:,} x {image.height:,} pixels.", "Choose a smaller picture.")
-            image.load()
-        except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{what} is not a picture that can be read.", "Choose a PNG or JPEG file.") from error
-        return image
+            with warnings.catch_warnings(action="ignore"):
+                return decoded(io.BytesIO(data))
+        except BROKEN as error:
+            reason = broken_reason(error)
+            raise InputError(f"{what} is not a picture that can be read: {reason}.", "Choose a PNG or JPEG.") from error
 
 
 def _by_change(history: ChangeHistory, names: dict[str, list[str]], found: list[Commit]) -> dict[str, list[str]]:

@@ -57,9 +57,9 @@ def _run(examined: Examined | None, probe: Probe, ignore: Mapping[str, str], pro
         )
     if probe.needs != "predictions" and getattr(examined, probe.needs) is None:
         return Probed(_without_numbers(probe, "not_applicable", _LACKING[probe.needs]))
-    if probe.needs == "predict" and (why := only_guesses(examined)):
-        return Probed(_without_numbers(probe, "not_applicable", why))
     try:
+        if probe.needs == "predict" and (why := only_guesses(examined)):
+            return Probed(_without_numbers(probe, "not_applicable", why))
         return probe.probe(examined, progress)
     except CopilotError as error:
         return Probed(_without_numbers(probe, "error", clean_text(str(error), 300)))

@@ -48,9 +48,11 @@ def only_guesses(examined: Examined) -> str:
     A network that was trained on these images knows some of them: so classes are in another order, or images are
     prepared otherwise, and what else is measured speaks of that.
     """
-    classes = len(np.unique(examined.train.labels))
-    right, n = float(examined.train.correct.mean()), len(examined.train)
-    if classes < 2 or wilson_interval(right, n)[1] > _GUESS / classes:
+    classes, n = len(np.unique(examined.train.labels)), len(examined.train)
+    if classes < 2 or n < _FEWEST:
+        return ""
+    right = float(examined.train.correct.mean())
+    if wilson_interval(right, n)[1] > _GUESS / classes:
         return ""
     return (
         f"The model is right on {right * 100:.1f} % of its training images, as a guess would be: its classes are in "

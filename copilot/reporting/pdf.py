@@ -38,7 +38,13 @@ def render_pdf(analysis: Analysis, *, template: str = "default", include_visuali
 def check_libraries() -> ModuleType:
     """WeasyPrint, if it and the system library behind it are there."""
     try:
+        from PIL import ImageFile
+
+        lenient = ImageFile.LOAD_TRUNCATED_IMAGES
         import weasyprint
+
+        # On import it makes Pillow take damaged images for whole, everywhere in this process.
+        ImageFile.LOAD_TRUNCATED_IMAGES = lenient
     except ImportError as error:
         raise MissingExtraError("PDF reports", "pdf") from error
     except OSError as error:  # the system library is loaded on import

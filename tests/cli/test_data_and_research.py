@@ -116,3 +116,12 @@ def test_research_without_any_source_is_one_line(run, monkeypatch, free_port):
     ended = run("research", "label noise")
     ended.fails(3, "No source answered", "127.0.0.1")
     assert "s3cr3t" not in ended.err
+
+
+def test_projects_below_a_folder_are_listed(run, repository):
+    (found,) = json.loads(run("data", "projects", "--format", "json").out)
+    assert found["path"]
+    lines = run("data", "projects", "--format", "markdown").out.splitlines()
+    assert len(lines) == 3  # a long path does not break its row
+    assert all(line.startswith("|") and line.endswith("|") for line in lines)
+    run("data", "projects", "nowhere").fails(2, "nowhere")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from copilot.probes.class_gap import ClassGap, ClassGapThresholds, _more_errors_p, holm
+from copilot.probes.samples import only_guesses
 from tests.probes.made import answers, examined, probed, sample, split
 
 
@@ -106,3 +107,9 @@ def test_holm_and_fisher():
     assert holm(np.zeros(0)).shape == (0,)
     p = _more_errors_p(np.array([1]), np.array([10]), np.array([7]), np.array([10]))
     assert p[0] == pytest.approx(0.00988, abs=1e-4)  # of the table 1 9 / 7 3, one-sided
+
+
+def test_a_handful_of_images_is_no_guessing():
+    found = outcome(examined(split(6, 3, 0.0, 0.9), split(6, 3, 0.0, 0.9)))
+    assert found.state == "not_applicable"
+    assert only_guesses(examined(split(6, 3, 0.0, 0.9), split(6, 3, 0.0, 0.9))) == ""

@@ -13,12 +13,11 @@ from copilot.integrations.deepchecks.batches import TASKS
 from copilot.integrations.deepchecks.catalogue import NEED_PREDICTIONS
 from copilot.integrations.deepchecks.outcomes import outcomes_of
 from copilot.integrations.deepchecks.records import CheckRun, Split, SuiteRun
-from copilot.integrations.examination.sets import open_set
+from copilot.integrations.examination.sets import open_set, skipped_in
 from copilot.integrations.images.base import ImageSet
 from copilot.integrations.predictions import Predictions
 from copilot.utils.supervise import Progress
 
-MAX_SKIPPED = 50
 LOOKED_AT = 256  # images that tell whether a set is grey and how large its images are
 _UNASKED = "It needs what a model says of the images, and no model was asked."
 
@@ -53,16 +52,11 @@ def run(payload: dict[str, Any], progress: Progress) -> dict[str, Any]:
     suite = SuiteRun(payload["suite"], fit, payload["thresholds"], payload["seed"])
     runs = engine.run(suite, *splits, html, progress)
     progress(1.0, f"Checked in {time.monotonic() - begin:.0f} s")
-    skipped = [
-        f"{side}/{name}: {why}"
-        for side, images in zip(("train", "test"), sets, strict=True)
-        for name, why in images.skipped.items()
-    ]
     return {
         "outcomes": [outcome.model_dump(mode="json") for outcome in outcomes_of([*runs, *unfit])],
         "n_train": len(splits[0]),
         "n_test": len(splits[1]),
-        "skipped": skipped[:MAX_SKIPPED],
+        "skipped": skipped_in(*sets),
     }
 
 

@@ -130,3 +130,16 @@ def test_a_pipe_with_the_name_of_an_image_is_not_waited_for(tmp_path):
     images = ImageFolder(tmp_path / "set")
     assert [images.names[i] for i in images.sample()] == ["a/fine.png"]
     assert images.skipped == {"a/pipe.png": "it is no regular file"}
+
+
+def test_a_report_as_pdf_does_not_make_damaged_images_whole(tmp_path):
+    from copilot.reporting.pdf import check_libraries
+
+    check_libraries()
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    Image.effect_noise((32, 32), 50).save(tmp_path / "set" / "a" / "fine.png")
+    content = (tmp_path / "set" / "a" / "fine.png").read_bytes()
+    (tmp_path / "set" / "a" / "cut.png").write_bytes(content[: len(content) // 2])
+    images = ImageFolder(tmp_path / "set")
+    images.sample()
+    assert set(images.skipped) == {"a/cut.png"}
